@@ -1,0 +1,1 @@
+export { ConclaveError, type ErrorCode, type Outcome } from "./errors.js";

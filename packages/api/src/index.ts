@@ -1,1 +1,27 @@
+export type { Capabilities } from "./backend/backend.js";
+export type { Child, ChildNode, Node } from "./backend/operations.js";
+export { type ConnectOptions, connect } from "./connect.js";
+export { Coordinator } from "./coordinator.js";
 export { ConclaveError, type ErrorCode, type Outcome } from "./errors.js";
+export { maxDataBytes } from "./internal/check.js";
+export type { SessionState } from "./internal/lease.js";
+export type { WaitOptions } from "./internal/wait.js";
+export { NodeClient, type ReadCallOptions } from "./node-client.js";
+export {
+  type CallOptions,
+  type Created,
+  type CreateOptions,
+  type Data,
+  maxOperations,
+  NodeWriter,
+  type TransactionOperation,
+  type VersionOptions,
+  type Written,
+} from "./node-writer.js";
+export { Discovery } from "./recipes/discovery.js";
+export { type CampaignOptions, Election, type Leader, type LeadOptions } from "./recipes/election.js";
+export type { Instance, InstanceDescription } from "./recipes/instance.js";
+export { Leadership } from "./recipes/leadership.js";
+export { Registration } from "./recipes/registration.js";
+export { ServiceView } from "./recipes/service-view.js";
+export { Session } from "./session.js";

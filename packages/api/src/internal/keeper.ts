@@ -1,0 +1,140 @@
+import type { Backend } from "../backend/backend.js";
+import type { Clock } from "../backend/clock.js";
+import { ConclaveError } from "../errors.js";
+import { aborted } from "./calls.js";
+import type { LiveSession } from "./live-session.js";
+import { openSession, type SessionConfig } from "./open-session.js";
+
+const firstDelayMs = 25;
+const longestDelayMs = 1_000;
+
+/** Keeps one session open: when it ends, the next, until closed. */
+export class Keeper {
+  readonly backend: Backend;
+  readonly #config: SessionConfig;
+  readonly #closing = new AbortController();
+  readonly #listeners = new Set<(live: LiveSession) => void>();
+  #current: LiveSession | undefined;
+  #lastFailure: unknown;
+  #running: Promise<void> | undefined;
+
+  constructor(backend: Backend, config: SessionConfig) {
+    this.backend = backend;
+    this.#config = config;
+  }
+
+  get clock(): Clock {
+    return this.backend.clock;
+  }
+
+  /** Aborts when `close` is called, with a `CLOSED` error as its reason. */
+  get signal(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  /** Why the last attempt to open a session failed, if it did. */
+  get lastFailure(): unknown {
+    return this.#lastFailure;
+  }
+
+  /** Begins to open sessions. */
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** The session that is open now, or the next one that is. */
+  async live(signal: AbortSignal | undefined): Promise<LiveSession> {
+    this.check();
+    const current = this.current;
+    if (current) return current;
+    if (signal?.aborted) throw aborted(signal);
+    return new Promise((resolve, reject) => {
+      const settle = (run: () => void) => {
+        stop();
+        this.signal.removeEventListener("abort", closed);
+        signal?.removeEventListener("abort", abort);
+        run();
+      };
+      const closed = () => settle(() => reject(this.signal.reason));
+      const abort = () => settle(() => reject(aborted(signal)));
+      const stop = this.onSession((live) => settle(() => resolve(live)));
+      this.signal.addEventListener("abort", closed, { once: true });
+      signal?.addEventListener("abort", abort, { once: true });
+    });
+  }
+
+  /** The session that is open now, unless it is over. */
+  get current(): LiveSession | undefined {
+    const state = this.#current?.state;
+    return state === "connected" || state === "suspended" ? this.#current : undefined;
+  }
+
+  /** Calls `listener` with each session that is opened from now on. */
+  onSession(listener: (live: LiveSession) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Calls `listener` with the current session, if there is one, and each later one. */
+  follow(listener: (live: LiveSession) => void): () => void {
+    const stop = this.onSession(listener);
+    const current = this.current;
+    if (current) listener(current);
+    return stop;
+  }
+
+  /** Throws `CLOSED` once `close` was called. */
+  check(): void {
+    if (this.signal.aborted) throw this.signal.reason;
+  }
+
+  async close(): Promise<void> {
+    if (!this.signal.aborted) {
+      this.#closing.abort(new ConclaveError("CLOSED", "the coordinator was closed"));
+      this.#listeners.clear();
+    }
+    await this.#current?.close();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    for (let attempt = 0; !this.signal.aborted; attempt += 1) {
+      try {
+        const live = await openSession(this.backend, this.#config, this.signal);
+        attempt = 0;
+        await this.#keep(live);
+      } catch (error) {
+        this.#lastFailure = error;
+        await this.#pause(Math.min(longestDelayMs, firstDelayMs * 2 ** attempt) * (0.5 + Math.random() / 2));
+      }
+    }
+  }
+
+  /** Announces a session and lives with it until it ends. */
+  async #keep(live: LiveSession): Promise<void> {
+    this.#current = live;
+    this.#lastFailure = undefined;
+    if (this.signal.aborted) {
+      await live.close();
+      return;
+    }
+    const ended = new Promise<void>((resolve) => {
+      live.signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    for (const listener of [...this.#listeners]) listener(live);
+    if (!live.signal.aborted) await ended;
+    if (this.#current === live) this.#current = undefined;
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const stop = () => {
+        cancel();
+        this.signal.removeEventListener("abort", stop);
+        resolve();
+      };
+      const cancel = this.clock.schedule(ms, stop);
+      this.signal.addEventListener("abort", stop, { once: true });
+    });
+  }
+}

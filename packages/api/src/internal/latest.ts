@@ -1,0 +1,101 @@
+export interface LatestOptions {
+  readonly signal: AbortSignal | undefined;
+  /** Runs before each read; may end this iterator. */
+  beforeRead(): void;
+}
+
+interface Reader<T> {
+  resolve(result: IteratorResult<T>): void;
+  reject(error: unknown): void;
+}
+
+const done = { done: true, value: undefined } as const;
+
+/**
+ * The reading end of a watch. It holds only the newest state that was not read yet, and makes the value from it when it is
+ * read: a slow reader costs one value, and states in between cost nothing (WATCH-3).
+ *
+ * Ends when the source ends it, when `return` is called or `signal` aborts; throws what the source failed with.
+ */
+export class Latest<T> implements AsyncIterableIterator<T> {
+  readonly #options: LatestOptions;
+  readonly #abort = () => this.end();
+  #render: (() => T) | undefined;
+  #ended = false;
+  #error: unknown;
+  #readers: Reader<T>[] = [];
+  #stop: () => void = () => {};
+
+  /** `start` attaches this to its source and returns what detaches it. */
+  constructor(options: LatestOptions, start: (latest: Latest<T>) => () => void) {
+    this.#options = options;
+    if (options.signal?.aborted) {
+      this.#ended = true;
+      return;
+    }
+    options.signal?.addEventListener("abort", this.#abort, { once: true });
+    let stop: () => void;
+    try {
+      stop = start(this);
+    } catch (error) {
+      this.end(error);
+      return;
+    }
+    if (this.#ended) stop();
+    else this.#stop = stop;
+  }
+
+  /** There is a new state, of which `render` makes the value. */
+  push(render: () => T): void {
+    if (this.#ended) return;
+    const reader = this.#readers.shift();
+    if (reader) reader.resolve({ done: false, value: render() });
+    else this.#render = render;
+  }
+
+  /** Ends the iteration; with an error, the next read throws it and the value not read yet is dropped. */
+  end(error?: unknown): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#error = error;
+    this.#render = undefined;
+    this.#options.signal?.removeEventListener("abort", this.#abort);
+    this.#stop();
+    const readers = this.#readers;
+    this.#readers = [];
+    for (const reader of readers) this.#finish().then(reader.resolve, reader.reject);
+  }
+
+  next(): Promise<IteratorResult<T>> {
+    if (!this.#ended) this.#options.beforeRead();
+    if (this.#ended) return this.#finish();
+    if (this.#render) {
+      const value = this.#render();
+      this.#render = undefined;
+      return Promise.resolve({ done: false, value });
+    }
+    return new Promise((resolve, reject) => this.#readers.push({ resolve, reject }));
+  }
+
+  return(): Promise<IteratorResult<T>> {
+    this.end();
+    this.#error = undefined;
+    return Promise.resolve(done);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** The end as the first reader after it sees it; later ones see only that it ended. */
+  #finish(): Promise<IteratorResult<T>> {
+    const error = this.#error;
+    this.#error = undefined;
+    return error === undefined ? Promise.resolve(done) : Promise.reject(error);
+  }
+}
+
+/** An iterable of which each loop starts its own watch, when it begins and not before. */
+export function iterable<T>(iterate: () => AsyncIterator<T>): AsyncIterable<T> {
+  return { [Symbol.asyncIterator]: iterate };
+}

@@ -1,0 +1,149 @@
+import type { LineEntry, Ticket } from "../backend/line.js";
+import { ConclaveError } from "../errors.js";
+import { aborted } from "./calls.js";
+import type { LiveSession } from "./live-session.js";
+
+function notHeld(why: string): ConclaveError {
+  return new ConclaveError("NOT_HELD", why);
+}
+
+/**
+ * An entry in a waiting line, from when it was made until it is gone. Once it is first, it is the hold that a leadership or a
+ * lock stands on.
+ */
+export class Place {
+  readonly live: LiveSession;
+  readonly ticket: Ticket;
+  readonly #given = new AbortController();
+  readonly #stopWatching: () => void;
+
+  constructor(live: LiveSession, ticket: Ticket) {
+    this.live = live;
+    this.ticket = ticket;
+    this.#stopWatching = live.watch(
+      (backend) =>
+        backend.watchNode(ticket.path, {
+          state: (node) => {
+            if (node?.createRevision !== ticket.createRevision)
+              this.revoke(notHeld("its node was deleted from outside"));
+          },
+          failed: (error) =>
+            this.revoke(new ConclaveError("NOT_HELD", "its node cannot be watched", { cause: error })),
+        }),
+      (reason) => this.revoke(reason),
+    );
+  }
+
+  /** Aborts when the place is lost, revoked or left; the reason says which. */
+  get signal(): AbortSignal {
+    return this.#given.signal;
+  }
+
+  /** Throws unless the place is still ours to use. Compares the session's deadline. */
+  check(): void {
+    this.live.check();
+    if (this.signal.aborted) throw notHeld(`no longer held: ${(this.signal.reason as Error).message}`);
+  }
+
+  /** Ends the place on this side only, so that nothing more is done in its name. */
+  revoke(reason: ConclaveError): void {
+    if (this.signal.aborted) return;
+    this.#given.abort(reason);
+    // The watch may report from within its own start, before there is anything to stop.
+    queueMicrotask(() => this.#stopWatching());
+  }
+
+  /** Gives the place up, here and at the store. Harmless when it is gone already (LEAD-7). */
+  async leave(): Promise<void> {
+    this.revoke(notHeld("given up"));
+    if (this.live.signal.aborted) return;
+    try {
+      await this.live.idempotent((backend) => backend.leave(this.ticket));
+    } catch (error) {
+      // The session is over, and the entry with it.
+      if (!this.live.signal.aborted) throw error;
+    }
+  }
+}
+
+/**
+ * Joins a line and waits to be first (LEAD-5, LEAD-6, LEAD-8).
+ *
+ * Watches only the entry directly ahead, so that one departure wakes one waiter, and its own, which somebody may delete. When
+ * the one ahead is gone it asks the store again who is ahead now, and whether its own entry still stands, before it believes.
+ */
+export async function takeTurn(
+  live: LiveSession,
+  line: string,
+  entry: LineEntry,
+  signal: AbortSignal | undefined,
+): Promise<Place> {
+  const place = new Place(live, await join(live, line, entry, signal));
+  try {
+    let { ahead } = place.ticket;
+    while (ahead !== undefined) {
+      await departure(place, ahead, signal);
+      const standing = await live.idempotent((backend) => backend.standing(place.ticket), signal);
+      if (!standing.present) throw notHeld("its node was deleted from outside while it waited");
+      ahead = standing.ahead;
+    }
+    place.check();
+    return place;
+  } catch (error) {
+    place.leave().catch(() => {});
+    throw error;
+  }
+}
+
+/** Makes the entry; when the caller gives up meanwhile, an entry that was or will be made is removed. */
+async function join(
+  live: LiveSession,
+  line: string,
+  entry: LineEntry,
+  signal: AbortSignal | undefined,
+): Promise<Ticket> {
+  let entering: Promise<Ticket> | undefined;
+  try {
+    return await live.once((backend) => {
+      entering = backend.enqueue(line, entry);
+      return entering;
+    }, signal);
+  } catch (error) {
+    entering?.then((ticket) => live.idempotent((backend) => backend.leave(ticket))).catch(() => {});
+    throw error;
+  }
+}
+
+/** Resolves when the entry at `path` is gone, or was made anew behind `place`. */
+function departure(place: Place, path: string, signal: AbortSignal | undefined): Promise<void> {
+  const { live, ticket } = place;
+  return new Promise((resolve, reject) => {
+    let stop = () => {};
+    let settled = false;
+    const settle = (finish: () => void) => {
+      if (settled) return;
+      settled = true;
+      // As in Place: the first report may come before there is anything to stop.
+      queueMicrotask(() => stop());
+      signal?.removeEventListener("abort", abort);
+      place.signal.removeEventListener("abort", lost);
+      finish();
+    };
+    const abort = () => settle(() => reject(aborted(signal)));
+    const lost = () => settle(() => reject(place.signal.reason));
+    if (signal?.aborted) return abort();
+    if (place.signal.aborted) return lost();
+    signal?.addEventListener("abort", abort, { once: true });
+    place.signal.addEventListener("abort", lost, { once: true });
+    stop = live.watch(
+      (backend) =>
+        backend.watchNode(path, {
+          state: (node) => {
+            if (node === undefined || node.createRevision > ticket.createRevision) settle(resolve);
+          },
+          failed: (error) => settle(() => reject(error)),
+        }),
+      (reason) => settle(() => reject(reason)),
+    );
+  });
+}

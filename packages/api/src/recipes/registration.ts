@@ -1,0 +1,160 @@
+import type { CreateOperation } from "../backend/operations.js";
+import type { BackendSession } from "../backend/session.js";
+import { ConclaveError } from "../errors.js";
+import type { Keeper } from "../internal/keeper.js";
+import type { LiveSession } from "../internal/live-session.js";
+import { pause } from "../internal/pause.js";
+import { encode, type Instance, type InstanceDescription, instanceOf } from "./instance.js";
+
+/** How long to hold back when the store refuses the entry, as a share of the session timeout. */
+const holdBackShare = 1 / 10;
+
+/**
+ * One instance's entry in the directory, kept until it is withdrawn: written in the current session and again in each later one,
+ * always with the latest payload (DISC-1, DISC-2).
+ */
+export class Registration {
+  readonly #keeper: Keeper;
+  readonly #path: string;
+  readonly #stopFollowing: () => void;
+  #instance: Instance;
+  #withdrawn = false;
+  #sessionId: string | undefined;
+  #published: () => void = () => {};
+  /** The writes of this entry, one after another, so that the last word stays the last. */
+  #work: Promise<void> = Promise.resolve();
+
+  /** Registrations come from `discovery.register`. */
+  constructor(keeper: Keeper, path: string, instance: Instance) {
+    this.#keeper = keeper;
+    this.#path = path;
+    this.#instance = instance;
+    this.#stopFollowing = keeper.follow((live) => void this.#publish(live).catch(() => {}));
+  }
+
+  /** The latest payload. */
+  get instance(): Instance {
+    return this.#instance;
+  }
+
+  /** Id of the session that the entry stands in now; `undefined` while it does not stand. */
+  get sessionId(): string | undefined {
+    return this.#sessionId !== undefined && this.#keeper.current?.id === this.#sessionId
+      ? this.#sessionId
+      : undefined;
+  }
+
+  /** Resolves when the entry stands for the first time. */
+  firstPublished(): Promise<void> {
+    if (this.#sessionId !== undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#published = resolve;
+    });
+  }
+
+  /**
+   * Replaces address, port or metadata. Resolves when the entry shows it; without a session now, at once, and the next session
+   * shows it. Errors: `INVALID_ARGUMENT`, `DATA_TOO_LARGE`, `CLOSED` once withdrawn.
+   */
+  async update(change: Partial<Pick<InstanceDescription, "address" | "port" | "metadata">>): Promise<void> {
+    if (this.#withdrawn)
+      throw new ConclaveError("CLOSED", "the registration was withdrawn", { path: this.#path });
+    const instance = instanceOf({ ...this.#instance, ...change });
+    encode(instance, this.#path);
+    this.#instance = instance;
+    await this.#now();
+  }
+
+  /** Withdraws the entry for good: whatever happens, it does not come back (DISC-2). Idempotent. */
+  async unregister(): Promise<void> {
+    this.#withdrawn = true;
+    this.#stopFollowing();
+    await this.#now();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.unregister();
+  }
+
+  async #now(): Promise<void> {
+    const live = this.#keeper.current;
+    // Without a session there is no entry of ours, or one that is about to vanish with its session.
+    if (live === undefined) return;
+    try {
+      await this.#publish(live);
+    } catch (error) {
+      if (!live.signal.aborted) throw error;
+    }
+  }
+
+  #publish(live: LiveSession): Promise<void> {
+    const publish = async () => {
+      if (this.#withdrawn) await this.#remove(live);
+      else await this.#write(live);
+    };
+    this.#work = this.#work.then(publish, publish);
+    return this.#work;
+  }
+
+  /** Makes the entry say what it should. Each step may be repeated, so lost replies do no harm. */
+  async #write(live: LiveSession): Promise<void> {
+    while (!this.#withdrawn) {
+      const instance = this.#instance;
+      try {
+        if (await live.idempotent((backend) => this.#put(backend, encode(instance, this.#path)))) {
+          if (this.#instance !== instance) continue;
+          this.#sessionId = live.id;
+          this.#published();
+          return;
+        }
+      } catch (error) {
+        if (live.signal.aborted) throw error;
+        await pause(live.clock, live.timeoutMs * holdBackShare, live.signal);
+      }
+    }
+    await this.#remove(live);
+  }
+
+  /** One round of writing; false when somebody else's entry was in the way and has to be looked at again. */
+  async #put(backend: BackendSession, data: Uint8Array): Promise<boolean> {
+    const path = this.#path;
+    const create: CreateOperation = {
+      type: "create",
+      path,
+      data,
+      ephemeral: true,
+      sequential: false,
+      parents: true,
+    };
+    try {
+      await backend.commit([create], undefined);
+      return true;
+    } catch (error) {
+      if (!ConclaveError.is(error, "NODE_EXISTS")) throw error;
+    }
+    const node = await backend.get(path, { linearizable: true });
+    if (node === undefined) return false;
+    const isOurs = node.ephemeralOwner === backend.id;
+    try {
+      // An entry of an earlier session, of this process or of one before it, gives way.
+      if (isOurs) await backend.commit([{ type: "set", path, data, ifVersion: undefined }], undefined);
+      else await backend.commit([{ type: "delete", path, ifVersion: node.version }], undefined);
+      return isOurs;
+    } catch (error) {
+      if (ConclaveError.is(error, "NO_NODE") || ConclaveError.is(error, "BAD_VERSION")) return false;
+      throw error;
+    }
+  }
+
+  async #remove(live: LiveSession): Promise<void> {
+    const path = this.#path;
+    this.#sessionId = undefined;
+    await live.idempotent(async (backend) => {
+      const node = await backend.get(path, { linearizable: true });
+      if (node?.ephemeralOwner !== backend.id) return;
+      await backend.commit([{ type: "delete", path, ifVersion: undefined }], undefined).catch((error) => {
+        if (!ConclaveError.is(error, "NO_NODE")) throw error;
+      });
+    });
+  }
+}

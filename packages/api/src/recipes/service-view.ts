@@ -1,0 +1,125 @@
+import type { ChildNode, Node } from "../backend/operations.js";
+import { Children } from "../internal/children.js";
+import type { Keeper } from "../internal/keeper.js";
+import { Latest } from "../internal/latest.js";
+import type { LiveSession } from "../internal/live-session.js";
+import { decode, type Instance } from "./instance.js";
+
+/**
+ * The instances of one service, kept up to date by one watch, across sessions. While contact is in doubt it keeps the last known
+ * instances and says that it is `stale` (DISC-3).
+ */
+export class ServiceView implements AsyncIterable<readonly Instance[]> {
+  readonly name: string;
+  readonly #keeper: Keeper;
+  readonly #decoded = new WeakMap<Node, { readonly instance: Instance | undefined }>();
+  readonly #readers = new Set<Latest<readonly Instance[]>>();
+  readonly #stopFollowing: () => void;
+  #children: Children<ChildNode> | undefined;
+  #childrenSession: LiveSession | undefined;
+  #stopWatching: () => void = () => {};
+  #instances: readonly Instance[] | undefined;
+  #failure: unknown;
+  #turn = 0;
+  #ready: { resolve(): void; reject(error: unknown): void } | undefined;
+
+  /** Views come from `discovery.view`. */
+  constructor(keeper: Keeper, path: string, name: string) {
+    this.#keeper = keeper;
+    this.name = name;
+    this.#stopFollowing = keeper.follow((live) => this.#watch(live, path));
+    keeper.signal.addEventListener("abort", () => this.#end(keeper.signal.reason), { once: true });
+  }
+
+  /** The instances as last known, in no particular order. The same array until something changes. */
+  get instances(): readonly Instance[] {
+    this.#instances ??= this.#list();
+    return this.#instances;
+  }
+
+  /** True while `instances` may be out of date for want of contact with the store. */
+  get stale(): boolean {
+    return this.#children === undefined || this.#childrenSession?.state !== "connected";
+  }
+
+  /** The next instance in turn (round robin); `undefined` when there is none. */
+  pick(): Instance | undefined {
+    const { instances } = this;
+    this.#turn = (this.#turn + 1) % Math.max(1, instances.length);
+    return instances[this.#turn];
+  }
+
+  /** Resolves when the instances were read for the first time. */
+  firstRead(): Promise<void> {
+    if (this.#children !== undefined) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#ready = { resolve, reject };
+      if (this.#failure !== undefined) reject(this.#failure);
+    });
+  }
+
+  /** Yields the instances now and after each change; a slow reader sees the latest. Ends with `close`; throws `CLOSED` when the coordinator is closed. */
+  [Symbol.asyncIterator](): AsyncIterator<readonly Instance[]> {
+    return new Latest<readonly Instance[]>({ signal: undefined, beforeRead: () => {} }, (latest) => {
+      this.#keeper.check();
+      this.#readers.add(latest);
+      if (this.#children !== undefined) latest.push(() => this.instances);
+      return () => this.#readers.delete(latest);
+    });
+  }
+
+  /** Ends the view and its loops. Idempotent. */
+  close(): void {
+    this.#end(undefined);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    return Promise.resolve();
+  }
+
+  #watch(live: LiveSession, path: string): void {
+    this.#stopWatching();
+    const children: Children<ChildNode> = new Children(
+      () => this.#update(live, children),
+      (error) => this.#end(error),
+    );
+    this.#stopWatching = live.watch(
+      (backend) => backend.watchChildNodes(path, children),
+      () => {},
+    );
+  }
+
+  #update(live: LiveSession, children: Children<ChildNode>): void {
+    this.#children = children;
+    this.#childrenSession = live;
+    this.#instances = undefined;
+    this.#ready?.resolve();
+    for (const reader of this.#readers) reader.push(() => this.instances);
+  }
+
+  #list(): readonly Instance[] {
+    const instances: Instance[] = [];
+    for (const child of this.#children?.list ?? []) {
+      const instance = this.#decode(child);
+      if (instance !== undefined) instances.push(instance);
+    }
+    return instances;
+  }
+
+  #decode({ name, node }: ChildNode): Instance | undefined {
+    const known = this.#decoded.get(node);
+    if (known) return known.instance;
+    const instance = decode(this.name, name, node);
+    this.#decoded.set(node, { instance });
+    return instance;
+  }
+
+  #end(reason: unknown): void {
+    this.#failure = reason;
+    this.#stopFollowing();
+    this.#stopWatching();
+    this.#ready?.reject(reason);
+    for (const reader of [...this.#readers]) reader.end(reason);
+  }
+}

@@ -1,0 +1,26 @@
+/** The clauses of the contract, as `docs/spec` numbers them. Every one needs a test. */
+export const clauses = {
+  node: ["NODE-1", "NODE-2", "NODE-3", "NODE-4", "NODE-5", "NODE-6", "NODE-7", "NODE-8", "NODE-9", "NODE-10"],
+  read: ["READ-1", "READ-2"],
+  transaction: ["TXN-1", "TXN-2"],
+  session: ["SES-1", "SES-2", "SES-3", "SES-4", "SES-5", "SES-6", "SES-7", "SES-8", "SES-9", "SES-10"],
+  outcome: ["OUT-1", "OUT-2", "OUT-3", "OUT-4"],
+  watch: ["WATCH-1", "WATCH-2", "WATCH-3", "WATCH-4", "WATCH-5", "WATCH-6", "WATCH-7"],
+  election: [
+    "LEAD-1",
+    "LEAD-2",
+    "LEAD-3",
+    "LEAD-4",
+    "LEAD-5",
+    "LEAD-6",
+    "LEAD-7",
+    "LEAD-8",
+    "LEAD-9",
+    "LEAD-10",
+  ],
+  discovery: ["DISC-1", "DISC-2", "DISC-3", "DISC-4"],
+} as const;
+
+export type Clause = (typeof clauses)[keyof typeof clauses][number];
+
+export const allClauses: readonly Clause[] = Object.values(clauses).flat();

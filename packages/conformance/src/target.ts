@@ -1,0 +1,91 @@
+import type { Backend, Clock } from "@conclave/api/backend";
+
+/**
+ * What the suite runs against: a store that is up, and ways to reach it and to hurt it. Only `client` is required; a fault that
+ * a set-up cannot inject is left out, and the report then says "not proven here" of the clauses that need it.
+ */
+export interface ConformanceTarget {
+  /** Names the target in titles and in the report: `"memory"`, `"etcd 3.4.23"`. */
+  readonly name: string;
+  /** The session timeout that the suite asks for. The shorter, the faster the suite. */
+  readonly sessionTimeoutMs: number;
+  /** How much later than the effective timeout the store may let ephemeral nodes of a lost session go (SES-6); documented by the backend. */
+  readonly expiryBoundMs: number;
+  /** The clock by which the suite waits. The same as the backends'. */
+  readonly clock: Clock;
+  /** A new client with its own connection to the store. */
+  client(): Promise<TestClient>;
+  /** A client in a process of its own, or one that can be stopped as if it were. */
+  process?(namespace: string): Promise<TestProcess>;
+  /** Makes the store end a session now. */
+  expireSession?(session: { readonly id: string; readonly client: TestClient }): Promise<void>;
+  /** Restarts the server with its data; resolves when it answers again. */
+  restartServer?(): Promise<void>;
+  /** Makes the store forget old revisions, where it has such a notion: watches must survive it (WATCH-4). */
+  compact?(): Promise<void>;
+  /** Writes a key below the node at `path` as another program would, past the backend: without the backend's conventions (NODE-10). */
+  writeForeign?(namespace: string, path: string, data: Uint8Array): Promise<void>;
+  /** Ends what the target started. */
+  stop(): Promise<void>;
+}
+
+/** One client's way to the store. */
+export interface TestClient {
+  readonly backend: Backend;
+  readonly link?: LinkFaults;
+  /** Frees the link; called after the coordinator was closed. */
+  close(): Promise<void>;
+}
+
+/** Faults of one client's network. */
+export interface LinkFaults {
+  /** Breaks the connection; a new one can be made at once. */
+  cut(): Promise<void>;
+  /** Breaks the connection and refuses new ones until `heal`. */
+  refuse(): Promise<void>;
+  /** Holds everything in both directions, silently, until `heal`. */
+  blackHole(): Promise<void>;
+  /** The server's side of the connection is gone and nobody tells the client; new connections work. */
+  halfOpen?(): Promise<void>;
+  heal(): Promise<void>;
+  /** Lets the next request through and breaks the connection instead of delivering its reply. Resolves once armed. */
+  dropNextReply(): Promise<void>;
+  /** Requests that reached the store through this link so far, renewals left out, if it can be told. */
+  requests?(): number;
+  /** Watch notifications that the store sent through this link so far, if it can be told. */
+  notifications?(): number;
+}
+
+/** A client program under remote control, for faults that stop or kill a whole process. It has one coordinator. */
+export interface TestProcess {
+  /** Runs one command there and returns its result; see `TestCommand`. */
+  run(command: TestCommand): Promise<TestReply>;
+  /** Stops it as SIGSTOP does: nothing runs in it, its connections stay open. */
+  pause(): Promise<void>;
+  /** Lets it go on as SIGCONT does. */
+  resume(): Promise<void>;
+  /** Ends it as SIGKILL does: at once, telling nobody. */
+  kill(): Promise<void>;
+}
+
+export type TestCommand =
+  /** Opens the coordinator. */
+  | { readonly type: "connect"; readonly sessionTimeoutMs: number }
+  | { readonly type: "create"; readonly path: string; readonly data: string; readonly ephemeral: boolean }
+  | { readonly type: "set"; readonly path: string; readonly data: string }
+  /** Campaigns and answers once it leads. */
+  | { readonly type: "campaign"; readonly election: string; readonly data: string }
+  /** Sets a node through the leadership. */
+  | { readonly type: "guardedSet"; readonly path: string; readonly data: string }
+  /** The session's state, and everything seen so far of it. */
+  | { readonly type: "state" };
+
+export interface TestReply {
+  /** `undefined` when it went well, else the code of the error. */
+  readonly error: string | undefined;
+  readonly outcome: string | undefined;
+  readonly sessionId: string | undefined;
+  readonly token: string | undefined;
+  /** The session's states seen so far, in order. */
+  readonly states: readonly string[];
+}

@@ -1,6 +1,6 @@
 import type { Backend } from "./backend/backend.js";
 import { Coordinator } from "./coordinator.js";
-import { ConclaveError } from "./errors.js";
+import { ConclaveError, type ErrorCode } from "./errors.js";
 import { checkDuration, checkOptions, checkPath } from "./internal/check.js";
 import { Keeper } from "./internal/keeper.js";
 import { waiting } from "./internal/wait.js";
@@ -62,20 +62,35 @@ export async function connect(backend: Backend, options: ConnectOptions = {}): P
   return new Coordinator(keeper);
 }
 
+/** Codes that trying again does not mend. */
+const permanent: readonly ErrorCode[] = ["ACCESS_DENIED", "INVALID_ARGUMENT", "UNSUPPORTED"];
+
 async function firstSession(
   keeper: Keeper,
   timeoutMs: number,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  const { name } = keeper.backend;
+  const givenUp = new AbortController();
+  let failure: unknown;
+  const stop = keeper.onFailure((error) => {
+    failure = error;
+    if (permanent.some((code) => ConclaveError.is(error, code))) givenUp.abort();
+  });
+  const either = signal ? AbortSignal.any([signal, givenUp.signal]) : givenUp.signal;
   try {
-    await waiting(keeper.clock, "connect", { signal, timeoutMs }, (waitSignal) => keeper.live(waitSignal));
+    await waiting(keeper.clock, "connect", { signal: either, timeoutMs }, (waitSignal) =>
+      keeper.live(waitSignal),
+    );
   } catch (error) {
-    const cause = keeper.lastFailure;
     await keeper.close();
+    if (givenUp.signal.aborted) throw failure;
     if (!ConclaveError.is(error, "TIMEOUT")) throw error;
-    const { name } = keeper.backend;
-    const code = ConclaveError.is(cause, "ACCESS_DENIED") ? "ACCESS_DENIED" : "CONNECT_FAILED";
-    const why = cause instanceof Error ? cause.message : "no answer";
-    throw new ConclaveError(code, `could not connect to ${name} within ${timeoutMs} ms: ${why}`, { cause });
+    const why = failure instanceof Error ? failure.message : "no answer";
+    throw new ConclaveError("CONNECT_FAILED", `could not connect to ${name} within ${timeoutMs} ms: ${why}`, {
+      cause: failure,
+    });
+  } finally {
+    stop();
   }
 }

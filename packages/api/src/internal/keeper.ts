@@ -4,6 +4,7 @@ import { ConclaveError } from "../errors.js";
 import { aborted } from "./calls.js";
 import type { LiveSession } from "./live-session.js";
 import { openSession, type SessionConfig } from "./open-session.js";
+import { pause } from "./pause.js";
 
 const firstDelayMs = 25;
 const longestDelayMs = 1_000;
@@ -14,8 +15,8 @@ export class Keeper {
   readonly #config: SessionConfig;
   readonly #closing = new AbortController();
   readonly #listeners = new Set<(live: LiveSession) => void>();
+  readonly #failureListeners = new Set<(error: unknown) => void>();
   #current: LiveSession | undefined;
-  #lastFailure: unknown;
   #running: Promise<void> | undefined;
 
   constructor(backend: Backend, config: SessionConfig) {
@@ -30,11 +31,6 @@ export class Keeper {
   /** Aborts when `close` is called, with a `CLOSED` error as its reason. */
   get signal(): AbortSignal {
     return this.#closing.signal;
-  }
-
-  /** Why the last attempt to open a session failed, if it did. */
-  get lastFailure(): unknown {
-    return this.#lastFailure;
   }
 
   /** Begins to open sessions. */
@@ -75,6 +71,12 @@ export class Keeper {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Calls `listener` with each failure to open a session. */
+  onFailure(listener: (error: unknown) => void): () => void {
+    this.#failureListeners.add(listener);
+    return () => this.#failureListeners.delete(listener);
+  }
+
   /** Calls `listener` with the current session, if there is one, and each later one. */
   follow(listener: (live: LiveSession) => void): () => void {
     const stop = this.onSession(listener);
@@ -104,16 +106,21 @@ export class Keeper {
         attempt = 0;
         await this.#keep(live);
       } catch (error) {
-        this.#lastFailure = error;
-        await this.#pause(Math.min(longestDelayMs, firstDelayMs * 2 ** attempt) * (0.5 + Math.random() / 2));
+        this.#failed(error);
       }
+      const delayMs = Math.min(longestDelayMs, firstDelayMs * 2 ** attempt);
+      await pause(this.clock, delayMs * (0.5 + Math.random() / 2), this.signal);
     }
+  }
+
+  #failed(error: unknown): void {
+    if (this.signal.aborted) return;
+    for (const listener of [...this.#failureListeners]) listener(error);
   }
 
   /** Announces a session and lives with it until it ends. */
   async #keep(live: LiveSession): Promise<void> {
     this.#current = live;
-    this.#lastFailure = undefined;
     if (this.signal.aborted) {
       await live.close();
       return;
@@ -124,17 +131,5 @@ export class Keeper {
     for (const listener of [...this.#listeners]) listener(live);
     if (!live.signal.aborted) await ended;
     if (this.#current === live) this.#current = undefined;
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const stop = () => {
-        cancel();
-        this.signal.removeEventListener("abort", stop);
-        resolve();
-      };
-      const cancel = this.clock.schedule(ms, stop);
-      this.signal.addEventListener("abort", stop, { once: true });
-    });
   }
 }

@@ -22,6 +22,7 @@ export class LiveSession {
   readonly #lease: Lease;
   readonly #calls = new Calls();
   readonly #ended = new AbortController();
+  #closing: Promise<void> | undefined;
   readonly #stateListeners = new Set<(state: SessionState) => void>();
 
   constructor(backend: BackendSession, clock: Clock, capabilities: Capabilities) {
@@ -94,10 +95,15 @@ export class LiveSession {
   }
 
   /** Ends the session at the store if it can be told within a third of the timeout, and here in any case (SES-10). */
-  async close(): Promise<void> {
-    if (this.signal.aborted) return;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    // Reading the state first: past the deadline there is nothing left to close.
+    if (this.state === "lost") return;
     this.#lease.close();
-    if (this.#lease.state !== "closed") return;
     await new Promise<void>((resolve) => {
       const cancel = this.clock.schedule(this.timeoutMs / 3, resolve);
       const told = () => {
@@ -121,8 +127,9 @@ export class LiveSession {
       try {
         return await this.#calls.run(() => call(this.#backend), outcome, signal);
       } catch (error) {
-        if (ConclaveError.is(error, "SESSION_LOST")) this.#lease.ended(error);
-        if (!ConclaveError.is(error, "CONNECTION_LOST") || !mayRepeat(error)) throw error;
+        if (!ConclaveError.is(error)) throw unexpected(error, outcome);
+        if (error.code === "SESSION_LOST") this.#lease.ended(error);
+        if (error.code !== "CONNECTION_LOST" || !mayRepeat(error)) throw error;
         await this.#contact(signal);
       }
     }
@@ -157,4 +164,9 @@ export class LiveSession {
     this.#stateListeners.clear();
     if (state === "lost") this.#backend.abandon();
   }
+}
+
+function unexpected(cause: unknown, outcome: Outcome): ConclaveError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new ConclaveError("STORE_ERROR", `the backend failed: ${message}`, { outcome, cause });
 }

@@ -77,6 +77,12 @@ export class Election {
    */
   async lead<T>(work: (leadership: Leadership) => Promise<T> | T, options: LeadOptions = {}): Promise<T> {
     checkOptions("lead", options, ["data", "signal"]);
+    if (typeof work !== "function") {
+      throw new ConclaveError(
+        "INVALID_ARGUMENT",
+        `lead: the first argument is a function, not ${typeof work}`,
+      );
+    }
     const { signal } = options;
     const data = toBytes(options.data ?? "", this.#path);
     for (;;) {

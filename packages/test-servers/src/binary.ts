@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { freePort } from "./ports.js";
 import { type ManagedProcess, spawnLogged, tailOf, temporaryFolder } from "./process.js";
 import { waitUntilReady } from "./ready.js";
-import type { BinaryOf, Control, ServerKind, StartOptions, TestServer } from "./server.js";
+import type { BinaryOf, RestartOptions, ServerKind, StartOptions, TestServer } from "./server.js";
 
 const HOST = "127.0.0.1";
 const PORT_ATTEMPTS = 5;
@@ -15,73 +15,125 @@ export async function startBinary<Kind extends string, Options extends StartOpti
   kind: ServerKind<Kind, Options>,
   binary: BinaryOf<Options>,
   options: Options,
+  nextPort: () => Promise<number> = freePort,
 ): Promise<TestServer<Kind>> {
-  const timeoutMs = options.startTimeoutMs ?? 30_000;
   for (let attempt = 1; ; attempt++) {
     const ports: number[] = [];
-    for (let i = 0; i < kind.ports; i++) ports.push(await freePort());
-    const path = mkdtempSync(join(tmpdir(), `conclave-${kind.kind}-`));
-    const folder = temporaryFolder(path);
-    const port = ports[0] ?? 0;
-    const url = kind.url(HOST, port);
-    const logFile = join(path, "log");
-
-    let child: ManagedProcess;
-    const launch = async (): Promise<string> => {
-      child = await spawnLogged({ ...binary.command(path, ports, options), cwd: path, logFile });
-      try {
-        return await waitUntilReady(kind, url, timeoutMs, () => child.ended);
-      } catch (error) {
-        await kill(child);
-        const reason = error instanceof Error ? error.message : String(error);
-        throw new Error(
-          `${kind.kind} did not start on ${url}: ${reason}\n--- end of its log\n${tailOf(logFile)}`,
-        );
-      }
-    };
-
+    for (let i = 0; i < kind.ports; i++) ports.push(await nextPort());
+    const server = new LocalServer(kind, binary, options, ports);
     try {
-      const version = await launch();
-      let stopped: Promise<void> | undefined;
-      const stop = async (): Promise<void> => {
-        await kill(child);
-        folder.remove();
-      };
-      const control: Control = {
-        pause: async () => child.signal("SIGSTOP"),
-        resume: async () => child.signal("SIGCONT"),
-        kill: () => kill(child),
-        restart: async ({ signal = "SIGKILL" } = {}) => {
-          if (stopped !== undefined) throw new Error(`${kind.kind} on ${url} has been stopped for good`);
-          child.signal(signal);
-          // A paused process gets SIGTERM only once it goes on.
-          child.signal("SIGCONT");
-          await child.exit;
-          await launch();
-        },
-      };
-      return {
-        kind: kind.kind,
-        version,
-        host: HOST,
-        port,
-        url,
-        origin: "binary",
-        control,
-        stop: () => {
-          stopped ??= stop();
-          return stopped;
-        },
-      };
+      const version = await server.start();
+      return server.describe(version);
     } catch (error) {
-      const clash = IN_USE.test(tailOf(logFile, 200));
-      folder.remove();
+      const clash = server.lostItsPort();
+      await server.stop();
       if (!clash || attempt === PORT_ATTEMPTS) throw error;
     }
   }
 }
 
-async function kill(child: ManagedProcess): Promise<void> {
-  child.signal("SIGKILL");
-  await child.exit;
+/** One server's folder and ports, and the process that runs on them at the moment. */
+class LocalServer<Kind extends string, Options extends StartOptions> {
+  readonly #kind: ServerKind<Kind, Options>;
+  readonly #binary: BinaryOf<Options>;
+  readonly #options: Options;
+  readonly #ports: readonly number[];
+  readonly #path: string;
+  readonly #folder: { remove(): void };
+  readonly #logFile: string;
+  readonly #port: number;
+  readonly #url: string;
+  #process: ManagedProcess | undefined;
+  #lastChange: Promise<unknown> = Promise.resolve();
+  #stopped: Promise<void> | undefined;
+
+  constructor(
+    kind: ServerKind<Kind, Options>,
+    binary: BinaryOf<Options>,
+    options: Options,
+    ports: readonly number[],
+  ) {
+    this.#kind = kind;
+    this.#binary = binary;
+    this.#options = options;
+    this.#ports = ports;
+    this.#path = mkdtempSync(join(tmpdir(), `conclave-${kind.kind}-`));
+    this.#folder = temporaryFolder(this.#path);
+    this.#logFile = join(this.#path, "log");
+    this.#port = ports[0] ?? 0;
+    this.#url = kind.url(HOST, this.#port);
+  }
+
+  /** Resolves to the version once it has answered. */
+  async start(): Promise<string> {
+    const command = this.#binary.command(this.#path, this.#ports, this.#options);
+    const process = await spawnLogged({ ...command, cwd: this.#path, logFile: this.#logFile });
+    this.#process = process;
+    try {
+      return await waitUntilReady(this.#kind, this.#url, this.#options.startTimeoutMs ?? 30_000, {
+        process,
+        answers: () => this.#binary.answersFrom(this.#url, this.#path),
+      });
+    } catch (error) {
+      await this.#kill();
+      const reason = error instanceof Error ? error.message : String(error);
+      const log = tailOf(this.#logFile);
+      throw new Error(
+        `${this.#kind.kind} did not start on ${this.#url}: ${reason}\n--- end of its log\n${log}`,
+      );
+    }
+  }
+
+  lostItsPort(): boolean {
+    return IN_USE.test(tailOf(this.#logFile, 200));
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#inTurn(async () => {
+      await this.#kill();
+      this.#folder.remove();
+    });
+    return this.#stopped;
+  }
+
+  describe(version: string): TestServer<Kind> {
+    return {
+      kind: this.#kind.kind,
+      version,
+      host: HOST,
+      port: this.#port,
+      url: this.#url,
+      origin: "binary",
+      control: {
+        pause: async () => this.#process?.signal("SIGSTOP"),
+        resume: async () => this.#process?.signal("SIGCONT"),
+        kill: () => this.#inTurn(() => this.#kill()),
+        restart: (options) => this.#inTurn(() => this.#restart(options)),
+      },
+      stop: () => this.stop(),
+    };
+  }
+
+  async #restart({ signal = "SIGKILL" }: RestartOptions = {}): Promise<void> {
+    if (this.#stopped !== undefined) {
+      throw new Error(`${this.#kind.kind} on ${this.#url} has been stopped for good`);
+    }
+    this.#process?.signal(signal);
+    // A paused process gets SIGTERM only once it goes on.
+    this.#process?.signal("SIGCONT");
+    await this.#process?.exit;
+    await this.start();
+  }
+
+  async #kill(): Promise<void> {
+    this.#process?.signal("SIGKILL");
+    await this.#process?.exit;
+  }
+
+  /* So that no restart brings a process back after stop. */
+  #inTurn(change: () => Promise<void>): Promise<void> {
+    const result = this.#lastChange.then(change);
+    this.#lastChange = result.catch(() => {});
+    return result;
+  }
 }

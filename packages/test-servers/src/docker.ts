@@ -1,17 +1,37 @@
 import { request } from "node:http";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { WaitStrategy } from "testcontainers";
 import { freePort } from "./ports.js";
 import { waitUntilReady } from "./ready.js";
 import type { ServerKind, StartOptions, TestServer } from "./server.js";
 
 const PING_TIMEOUT_MS = 1_000;
 const PORT_ATTEMPTS = 3;
+const IN_USE = /port is already allocated|address already in use/i;
+
+/* Real requests are the readiness check here; the usual one needs a shell, which etcd's image doesn't have. */
+const started: WaitStrategy = {
+  waitUntilReady: async () => {},
+  withStartupTimeout: () => started,
+  isStartupTimeoutSet: () => true,
+  getStartupTimeout: () => 0,
+};
 
 let answer: Promise<boolean> | undefined;
 
-/** Whether a Docker daemon answers, at DOCKER_HOST or the usual socket. Asked once per process. */
+/** Whether a Docker daemon answers, at DOCKER_HOST or one of the usual sockets. Asked once per process. */
 export function dockerAnswers(): Promise<boolean> {
-  answer ??= ping(process.env["DOCKER_HOST"] ?? "unix:///var/run/docker.sock");
+  answer ??= Promise.all(addresses().map(ping)).then((answers) => answers.includes(true));
   return answer;
+}
+
+function addresses(): string[] {
+  const { DOCKER_HOST, XDG_RUNTIME_DIR } = process.env;
+  if (DOCKER_HOST !== undefined && DOCKER_HOST !== "") return [DOCKER_HOST];
+  const sockets = ["/var/run/docker.sock", join(homedir(), ".docker/run/docker.sock")];
+  if (XDG_RUNTIME_DIR !== undefined) sockets.push(join(XDG_RUNTIME_DIR, "docker.sock"));
+  return sockets.map((path) => `unix://${path}`);
 }
 
 /** Asks the daemon at a DOCKER_HOST-like address for a sign of life. */
@@ -23,13 +43,16 @@ export function ping(address: string): Promise<boolean> {
       ? { socketPath: url.pathname }
       : { host: url.hostname, port: url.port === "" ? 2375 : Number(url.port) };
   return new Promise((resolve) => {
-    const ping = request({ ...where, path: "/_ping", timeout: PING_TIMEOUT_MS, agent: false }, (response) => {
-      response.resume();
-      resolve(response.statusCode === 200);
-    });
-    ping.on("timeout", () => ping.destroy(new Error("timeout")));
-    ping.on("error", () => resolve(false));
-    ping.end();
+    const asked = request(
+      { ...where, path: "/_ping", timeout: PING_TIMEOUT_MS, agent: false },
+      (response) => {
+        response.resume();
+        resolve(response.statusCode === 200);
+      },
+    );
+    asked.on("timeout", () => asked.destroy(new Error("timeout")));
+    asked.on("error", () => resolve(false));
+    asked.end();
   });
 }
 
@@ -39,7 +62,7 @@ export async function startContainer<Kind extends string, Options extends StartO
   options: Options,
 ): Promise<TestServer<Kind>> {
   // Loaded only here: it is big, and most runs do without.
-  const { GenericContainer, Wait, getContainerRuntimeClient } = await import("testcontainers");
+  const { GenericContainer, getContainerRuntimeClient } = await import("testcontainers");
   const timeoutMs = options.startTimeoutMs ?? 30_000;
   const plan = kind.container(options);
 
@@ -47,24 +70,28 @@ export async function startContainer<Kind extends string, Options extends StartO
     const container = new GenericContainer(plan.image)
       .withExposedPorts({ container: plan.port, host: port })
       .withEnvironment({ ...plan.environment })
-      .withWaitStrategy(Wait.forListeningPorts());
+      .withWaitStrategy(started);
     if (plan.command !== undefined) container.withCommand([...plan.command]);
     return container.start();
   };
 
   let port = await freePort();
-  let started = await run(port).catch(() => undefined);
-  for (let attempt = 2; started === undefined; attempt++) {
-    port = await freePort();
-    started = await run(port).catch((error: unknown) => {
-      if (attempt >= PORT_ATTEMPTS) throw error;
-      return undefined;
-    });
+  let running: Awaited<ReturnType<typeof run>> | undefined;
+  for (let attempt = 1; running === undefined; attempt++) {
+    try {
+      running = await run(port);
+    } catch (error) {
+      if (attempt === PORT_ATTEMPTS || !IN_USE.test(String(error))) throw error;
+      port = await freePort();
+    }
   }
-  const container = started;
+  const container = running;
   const host = container.getHost();
   const url = kind.url(host, port);
-  const version = await waitUntilReady(kind, url, timeoutMs);
+  const version = await waitUntilReady(kind, url, timeoutMs).catch(async (error: unknown) => {
+    await container.stop();
+    throw error;
+  });
 
   const client = await getContainerRuntimeClient();
   const raw = client.container.getById(container.getId());
@@ -90,7 +117,8 @@ export async function startContainer<Kind extends string, Options extends StartO
       restart: async ({ signal = "SIGKILL" } = {}) => {
         if (await isIn("Running")) {
           await raw.kill({ signal });
-          if (await isIn("Paused")) await raw.unpause();
+          // Newer daemons let a killed container go on by themselves.
+          if (await isIn("Paused")) await raw.unpause().catch(() => {});
           await raw.wait();
         }
         await raw.start();

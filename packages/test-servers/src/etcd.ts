@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { findOnPath } from "./process.js";
 import type { ServerKind, StartOptions } from "./server.js";
 
@@ -24,12 +24,12 @@ export const etcd: ServerKind<"etcd", EtcdOptions> = {
   async probe(url, timeoutMs) {
     const signal = AbortSignal.timeout(timeoutMs);
     const health = await json(await fetch(`${url}/health`, { signal }));
-    if (health["health"] !== "true") throw new Error(`/health says ${JSON.stringify(health)}`);
+    if (health.health !== "true") throw new Error(`/health says ${JSON.stringify(health)}`);
     const body = JSON.stringify({ key: Buffer.from("probe").toString("base64"), count_only: true });
     const range = await json(await fetch(`${url}/v3/kv/range`, { method: "POST", body, signal }));
-    if (range["header"] === undefined) throw new Error(`a range request got ${JSON.stringify(range)}`);
+    if (range.header === undefined) throw new Error(`a range request got ${JSON.stringify(range)}`);
     const version = await json(await fetch(`${url}/version`, { signal }));
-    return String(version["etcdserver"]);
+    return String(version.etcdserver);
   },
 
   findBinary() {
@@ -37,16 +37,22 @@ export const etcd: ServerKind<"etcd", EtcdOptions> = {
     if (path === undefined) return undefined;
     return {
       path,
+      answersFrom: async (url, folder) => {
+        const signal = AbortSignal.timeout(2_000);
+        const list = await fetch(`${url}/v3/cluster/member/list`, { method: "POST", body: "{}", signal });
+        return JSON.stringify(await json(list)).includes(`"name":"${basename(folder)}"`);
+      },
       command: (folder, [clientPort = 0, peerPort = 0], options) => {
         const clientUrl = `http://127.0.0.1:${clientPort}`;
         const peerUrl = `http://127.0.0.1:${peerPort}`;
+        const name = basename(folder);
         return {
           file: path,
           args: [
-            ...["--name", "test", "--data-dir", join(folder, "data")],
+            ...["--name", name, "--data-dir", join(folder, "data")],
             ...["--listen-client-urls", clientUrl, "--advertise-client-urls", clientUrl],
             ...["--listen-peer-urls", peerUrl, "--initial-advertise-peer-urls", peerUrl],
-            ...["--initial-cluster", `test=${peerUrl}`],
+            ...["--initial-cluster", `${name}=${peerUrl}`],
             ...timing(options),
             ...(options.args ?? []),
           ],

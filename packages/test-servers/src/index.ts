@@ -1,5 +1,13 @@
+export { answerCalls, hangUp, notifyParent, RemoteError } from "./calls.js";
+export { remoteControl, type ServedControl, serveControl } from "./control.js";
+export { type EnsureReport, ensureInstalled } from "./ensure.js";
 export type { EtcdOptions } from "./etcd.js";
-export { type Proxy, type ProxyOptions, startProxy } from "./proxy.js";
+export { freePort } from "./ports.js";
+export type { Exit } from "./process.js";
+export { type FaultProxy, type ProxyOptions, startProxy, type Traffic } from "./proxy.js";
+export type { Direction } from "./proxy-flow.js";
+export type { ReplyMatch } from "./proxy-replies.js";
 export type { Control, Origin, RestartOptions, StartOptions, TestServer } from "./server.js";
+export { type ChildHandle, type SpawnNodeOptions, spawnNode, type WaitOptions } from "./spawn-node.js";
 export { type Kind, type OptionsByKind, startEtcd, startServer, startZooKeeper } from "./start.js";
-export type { ZooKeeperOptions } from "./zookeeper.js";
+export { fourLetterWord, type ZooKeeperOptions } from "./zookeeper.js";

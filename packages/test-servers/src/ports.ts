@@ -9,17 +9,16 @@ const FIRST_PORT = 10_240;
 const LAST_PORT = 32_767;
 const ATTEMPTS = 50;
 
+/** Also those that turned out to be taken. */
 const handedOut = new Set<number>();
 
-/** Returns a loopback port that was free a moment ago and has not been returned before by this process. */
+/** Returns a loopback port that was free a moment ago and has not been returned before in this process. */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT + 1));
     if (handedOut.has(port)) continue;
-    if (await canListen(port)) {
-      handedOut.add(port);
-      return port;
-    }
+    handedOut.add(port);
+    if (await canListen(port)) return port;
   }
   throw new Error(`no free port found between ${FIRST_PORT} and ${LAST_PORT} in ${ATTEMPTS} attempts`);
 }

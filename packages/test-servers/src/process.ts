@@ -30,7 +30,7 @@ let handlersInstalled = false;
 
 /** Finds an executable on PATH. */
 export function findOnPath(name: string): string | undefined {
-  for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
+  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
     if (folder === "") continue;
     const file = join(folder, name);
     try {

@@ -66,6 +66,8 @@ export interface BinaryOf<Options> {
   readonly path: string;
   /** Writes configuration to the folder, as needed, and returns the command. */
   command(folder: string, ports: readonly number[], options: Options): Command;
+  /** Whether the server that answers at this URL is the one that runs in this folder. */
+  answersFrom(url: string, folder: string): Promise<boolean>;
 }
 
 export interface Command {

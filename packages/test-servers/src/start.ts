@@ -43,10 +43,16 @@ async function start<K extends string, O extends StartOptions>(
   if (given !== undefined && given !== "" && options.controllable !== true) {
     return announce(await useGiven(kind, given, options), kind.variable);
   }
-  if (await dockerAnswers()) {
-    return announce(await startContainer(kind, options), kind.container(options).image);
-  }
   const binary = kind.findBinary();
+  if (await dockerAnswers()) {
+    try {
+      return announce(await startContainer(kind, options), kind.container(options).image);
+    } catch (error) {
+      // A daemon that can't get the image, for example without a network.
+      if (binary === undefined) throw error;
+      process.stderr.write(`test-servers: no ${kind.kind} in Docker: ${String(error).slice(0, 200)}\n`);
+    }
+  }
   if (binary !== undefined) return announce(await startBinary(kind, binary, options), binary.path);
   throw new Error(
     `There is no ${kind.kind} to test with. Any of these will do:\n` +

@@ -58,6 +58,11 @@ export const zookeeper: ServerKind<"zookeeper", ZooKeeperOptions> = {
     const classPath = [...NEEDED, ...OPTIONAL].map(jar).filter(existsSync).join(":");
     return {
       path: jar("zookeeper"),
+      answersFrom: async (url, folder) => {
+        const { hostname, port } = new URL(`tcp://${url}`);
+        const answer = await fourLetterWord(hostname, Number(port), "conf", 2_000);
+        return answer.includes(`dataDir=${join(folder, "data")}`);
+      },
       command: (folder, [port = 0], options) => {
         mkdirSync(join(folder, "data"), { recursive: true });
         const config = join(folder, "zoo.cfg");

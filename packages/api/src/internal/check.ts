@@ -44,8 +44,11 @@ export function checkSequentialPath(path: string): void {
   checkPath(typeof path === "string" && path.endsWith("/") ? `${path}x` : path);
 }
 
+const noBytes = new Uint8Array(0);
+
 /** A private copy of `data` as bytes, so that the caller may reuse its buffer; throws `DATA_TOO_LARGE`. */
 export function toBytes(data: Uint8Array | string, path: string): Uint8Array {
+  if (data === "") return noBytes;
   let bytes: Uint8Array;
   if (typeof data === "string") bytes = new TextEncoder().encode(data);
   else if (data instanceof Uint8Array) bytes = Uint8Array.prototype.slice.call(data);

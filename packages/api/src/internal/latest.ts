@@ -48,9 +48,9 @@ export class Latest<T> implements AsyncIterableIterator<T> {
   /** There is a new state, of which `render` makes the value. */
   push(render: () => T): void {
     if (this.#ended) return;
-    const reader = this.#readers.shift();
-    if (reader) reader.resolve({ done: false, value: render() });
-    else this.#render = render;
+    this.#render = render;
+    // What the source reports at one go is one commit: a reader that waits must not see the first half of it (TXN-2).
+    if (this.#readers.length > 0) queueMicrotask(() => this.#deliver());
   }
 
   /** Ends the iteration; with an error, the next read throws it and the value not read yet is dropped. */
@@ -69,7 +69,7 @@ export class Latest<T> implements AsyncIterableIterator<T> {
   next(): Promise<IteratorResult<T>> {
     if (!this.#ended) this.#options.beforeRead();
     if (this.#ended) return this.#finish();
-    if (this.#render) {
+    if (this.#render && this.#readers.length === 0) {
       const value = this.#render();
       this.#render = undefined;
       return Promise.resolve({ done: false, value });
@@ -85,6 +85,15 @@ export class Latest<T> implements AsyncIterableIterator<T> {
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  #deliver(): void {
+    if (this.#render === undefined) return;
+    const reader = this.#readers.shift();
+    if (reader === undefined) return;
+    const value = this.#render();
+    this.#render = undefined;
+    reader.resolve({ done: false, value });
   }
 
   /** The end as the first reader after it sees it; later ones see only that it ended. */

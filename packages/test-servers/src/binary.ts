@@ -1,8 +1,7 @@
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type TemporaryFolder, temporaryFolder } from "./folders.js";
 import { freePort } from "./ports.js";
-import { type ManagedProcess, spawnLogged, tailOf, temporaryFolder } from "./process.js";
+import { type ManagedProcess, spawnLogged, tailOf } from "./process.js";
 import { waitUntilReady } from "./ready.js";
 import type { BinaryOf, RestartOptions, ServerKind, StartOptions, TestServer } from "./server.js";
 
@@ -38,8 +37,7 @@ class LocalServer<Kind extends string, Options extends StartOptions> {
   readonly #binary: BinaryOf<Options>;
   readonly #options: Options;
   readonly #ports: readonly number[];
-  readonly #path: string;
-  readonly #folder: { remove(): void };
+  readonly #folder: TemporaryFolder;
   readonly #logFile: string;
   readonly #port: number;
   readonly #url: string;
@@ -57,22 +55,21 @@ class LocalServer<Kind extends string, Options extends StartOptions> {
     this.#binary = binary;
     this.#options = options;
     this.#ports = ports;
-    this.#path = mkdtempSync(join(tmpdir(), `conclave-${kind.kind}-`));
-    this.#folder = temporaryFolder(this.#path);
-    this.#logFile = join(this.#path, "log");
+    this.#folder = temporaryFolder(kind.kind);
+    this.#logFile = join(this.#folder.path, "log");
     this.#port = ports[0] ?? 0;
     this.#url = kind.url(HOST, this.#port);
   }
 
   /** Resolves to the version once it has answered. */
   async start(): Promise<string> {
-    const command = this.#binary.command(this.#path, this.#ports, this.#options);
-    const process = await spawnLogged({ ...command, cwd: this.#path, logFile: this.#logFile });
+    const command = this.#binary.command(this.#folder.path, this.#ports, this.#options);
+    const process = await spawnLogged({ ...command, cwd: this.#folder.path, logFile: this.#logFile });
     this.#process = process;
     try {
       return await waitUntilReady(this.#kind, this.#url, this.#options.startTimeoutMs ?? 30_000, {
         process,
-        answers: () => this.#binary.answersFrom(this.#url, this.#path),
+        answers: () => this.#binary.answersFrom(this.#url, this.#folder.path),
       });
     } catch (error) {
       await this.#kill();

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { accessSync, closeSync, constants, openSync, readFileSync, rmSync } from "node:fs";
+import { accessSync, closeSync, constants, openSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { removeFolders } from "./folders.js";
 
 /** How a process ended. */
 export interface Exit {
@@ -25,7 +26,6 @@ export interface SpawnLoggedOptions {
 }
 
 const children = new Set<ChildProcess>();
-const folders = new Set<string>();
 let handlersInstalled = false;
 
 /** Finds an executable on PATH. */
@@ -94,18 +94,6 @@ export function manage(child: ChildProcess): ManagedProcess {
   };
 }
 
-/** Removes the folder now or, until then, at the end of this process. */
-export function temporaryFolder(path: string): { remove(): void } {
-  installHandlers();
-  folders.add(path);
-  return {
-    remove: () => {
-      folders.delete(path);
-      rmSync(path, { recursive: true, force: true, maxRetries: 5 });
-    },
-  };
-}
-
 /** The last lines of a log file, for error messages. */
 export function tailOf(logFile: string, lines = 20): string {
   try {
@@ -133,12 +121,5 @@ function installHandlers(): void {
 function killAll(): void {
   for (const child of children) child.kill("SIGKILL");
   children.clear();
-  for (const folder of folders) {
-    try {
-      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-    } catch {
-      // The process is ending: what can't be removed stays in the temporary folder.
-    }
-  }
-  folders.clear();
+  removeFolders();
 }

@@ -1,0 +1,118 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { dockerAnswers } from "./docker.js";
+import { findOnPath } from "./process.js";
+import { type Kind, kinds } from "./start.js";
+
+/** What tests need: a kind of server, or `addon`, the compiled part of the `zookeeper` package. */
+export type Need = Kind | "addon";
+
+export interface EnsureReport {
+  readonly need: Need;
+  readonly ok: boolean;
+  /** One line for people, or more where something failed. */
+  readonly message: string;
+}
+
+const TOOLCHAIN = ["build-essential", "cmake", "python3"];
+const require = createRequire(import.meta.url);
+
+/** Installs what is missing, where this can be done: on Debian, as root. Never rejects for something missing. */
+export async function ensureInstalled(needs: readonly Need[]): Promise<readonly EnsureReport[]> {
+  const apt = new Apt();
+  const reports: EnsureReport[] = [];
+  for (const need of needs) {
+    reports.push(need === "addon" ? ensureAddon(apt) : await ensureServer(need, apt));
+  }
+  return reports;
+}
+
+async function ensureServer(need: Kind, apt: Apt): Promise<EnsureReport> {
+  const { variable, debianPackages, hint, findBinary } = kinds[need];
+  const given = process.env[variable];
+  if (given !== undefined && given !== "") return { need, ok: true, message: `named by ${variable}` };
+  const found = findBinary();
+  if (found !== undefined) return { need, ok: true, message: found.path };
+  if (await dockerAnswers()) return { need, ok: true, message: "will run in Docker" };
+
+  const failure = apt.install(debianPackages);
+  const installed = findBinary();
+  if (installed !== undefined) return { need, ok: true, message: `${installed.path} (installed just now)` };
+  return {
+    need,
+    ok: false,
+    message: `MISSING: ${failure ?? `${debianPackages.join(" ")} did not bring it`}\n  otherwise: start Docker, or set ${variable}, or ${hint}`,
+  };
+}
+
+function ensureAddon(apt: Apt): EnsureReport {
+  const need = "addon";
+  const folder = packageFolder("zookeeper");
+  if (folder === undefined) {
+    return { need, ok: false, message: "MISSING: the zookeeper package is not installed: run npm ci" };
+  }
+  if (loads()) return { need, ok: true, message: "the zookeeper package loads" };
+
+  const failure = apt.install(TOOLCHAIN);
+  // From the folder that holds node_modules, whatever the caller's current folder is.
+  const root = dirname(dirname(folder));
+  const rebuild = run("npm", ["rebuild", "--ignore-scripts=false", "zookeeper"], root);
+  if (loads()) return { need, ok: true, message: "the zookeeper package loads (compiled just now)" };
+  const output = `${failure === undefined ? "" : `${failure}\n`}${rebuild.output}`;
+  return {
+    need,
+    ok: false,
+    message: `MISSING: the zookeeper package could not be compiled; it needs ${TOOLCHAIN.join(" ")}\n${tail(output)}`,
+  };
+}
+
+/* In a process of its own: an addon that fails to load half-way is not to be met again in this one. */
+function loads(): boolean {
+  return run(process.execPath, ["-e", 'require("zookeeper")'], dirname(require.resolve("./ensure.js"))).ok;
+}
+
+function packageFolder(name: string): string | undefined {
+  for (const folder of require.resolve.paths(name) ?? []) {
+    if (existsSync(join(folder, name, "package.json"))) return join(folder, name);
+  }
+  return undefined;
+}
+
+class Apt {
+  #updated = false;
+
+  /** Installs the packages. Returns what went wrong, if anything did. */
+  install(packages: readonly string[]): string | undefined {
+    const command = `apt-get install --no-install-recommends ${packages.join(" ")}`;
+    if (!existsSync("/etc/debian_version") || findOnPath("apt-get") === undefined) {
+      return `not on Debian or Ubuntu, where this would do: ${command}`;
+    }
+    if (process.getuid?.() !== 0) return `not root; run: sudo ${command}`;
+    if (!this.#updated) {
+      const update = run("apt-get", ["update"]);
+      if (!update.ok) return `apt-get update failed\n${tail(update.output)}`;
+      this.#updated = true;
+    }
+    const install = run("apt-get", ["install", "-y", "--no-install-recommends", ...packages]);
+    return install.ok ? undefined : `${command} failed\n${tail(install.output)}`;
+  }
+}
+
+function run(file: string, args: readonly string[], cwd?: string): { ok: boolean; output: string } {
+  const result = spawnSync(file, [...args], {
+    ...(cwd === undefined ? {} : { cwd }),
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+    encoding: "utf8",
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  return {
+    ok: result.status === 0,
+    output: `${result.stdout ?? ""}${result.stderr ?? ""}${result.error ?? ""}`,
+  };
+}
+
+function tail(output: string): string {
+  return output.trimEnd().split("\n").slice(-20).join("\n");
+}

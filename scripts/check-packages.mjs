@@ -3,7 +3,9 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 
 const folders = readdirSync("packages").map((name) => `packages/${name}`);
-const published = folders.filter((folder) => !JSON.parse(readFileSync(`${folder}/package.json`, "utf8")).private);
+const published = folders.filter(
+  (folder) => !JSON.parse(readFileSync(`${folder}/package.json`, "utf8")).private,
+);
 
 let failed = 0;
 for (const folder of published) {

@@ -18,8 +18,11 @@ for (const document of documents) {
   });
   if (current === text) continue;
   stale += 1;
-  if (check) console.error(`${document} shows an example that has changed since: node scripts/show-examples.mjs`);
+  if (check)
+    console.error(`${document} shows an example that has changed since: node scripts/show-examples.mjs`);
   else writeFileSync(document, current);
 }
-console.log(`${shown} examples shown in ${documents.length} documents, ${stale} of them ${check ? "out of date" : "updated"}`);
+console.log(
+  `${shown} examples shown in ${documents.length} documents, ${stale} of them ${check ? "out of date" : "updated"}`,
+);
 process.exitCode = check && stale > 0 ? 1 : 0;

@@ -1,97 +1,137 @@
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { type Coordinator, connect } from "@conclave/api";
 import { MemoryCluster, memory } from "@conclave/backend-memory";
+import { each, median, type Rate, rate } from "./measure.js";
 
-// Throughput of the in-memory backend through the public interface, and what its size does to it.
-// node bench/dist/memory.js
+/*
+ * What the in-memory backend does in a second through the public interface, and what its size does to that.
+ * Each measurement is a process of its own, so that none inherits another's heap or compiled code, and their rounds take turns.
+ */
 
-const inFlight = 64;
+const width = 64;
 const rounds = 5;
-/** Long enough that a loop which never lets timers run does not lose its session. */
+/** Long enough that no session is lost to a loop which keeps the timers waiting. */
 const sessionTimeoutMs = 600_000;
+const data = new Uint8Array(64).fill(7);
 
-/** Runs `operation` for `count` numbers, `inFlight` at a time; returns operations per second. */
-async function rate(
-  count: number,
-  first: number,
-  operation: (i: number) => Promise<unknown>,
-): Promise<number> {
-  const startMs = performance.now();
-  let next = first;
-  const worker = async () => {
-    while (next < first + count) {
-      const i = next;
-      next += 1;
-      await operation(i);
-    }
-  };
-  await Promise.all(Array.from({ length: inFlight }, worker));
-  return (count / (performance.now() - startMs)) * 1_000;
-}
+/** Rates by name; of those that grow, one for each tenth of the way. */
+type Measurement = () => Promise<Readonly<Record<string, readonly Rate[]>>>;
 
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
+const measurements: Record<string, Measurement> = {
+  async get() {
+    const coordinator = await connect(memory(), { sessionTimeoutMs });
+    await coordinator.create("/node", data);
+    const get = () => coordinator.get("/node");
+    await each({ count: 200_000, width }, get);
+    return { get: [await rate({ count: 1_000_000, width }, get)] };
+  },
 
-function print(what: string, perSecond: readonly number[], target?: number): void {
-  const [low, mid, high] = [Math.min(...perSecond), median(perSecond), Math.max(...perSecond)].map((n) =>
-    Math.round(n).toLocaleString("en"),
-  );
-  const goal = target === undefined ? "" : `   target ${target.toLocaleString("en")}`;
-  console.log(`${what.padEnd(44)} ${mid}/s (${low} to ${high})${goal}`);
-}
+  async set() {
+    const coordinator = await connect(memory(), { sessionTimeoutMs });
+    await coordinator.create("/node", data);
+    const set = () => coordinator.set("/node", data);
+    await each({ count: 50_000, width }, set);
+    return { set: [await rate({ count: 200_000, width }, set)] };
+  },
 
-async function throughput(coordinator: Coordinator): Promise<void> {
-  const data = new Uint8Array(64).fill(7);
-  await coordinator.create("/gets", data);
-  await coordinator.create("/creates");
-  const [gets, sets, creates]: number[][] = [[], [], []];
-  await rate(100_000, 0, () => coordinator.get("/gets"));
-  for (let round = 0; round < rounds; round += 1) {
-    gets?.push(await rate(500_000, 0, () => coordinator.get("/gets")));
-    sets?.push(await rate(100_000, 0, () => coordinator.set("/gets", data)));
-    creates?.push(await rate(50_000, round * 50_000, (i) => coordinator.create(`/creates/n${i}`, data)));
-  }
-  print("get, 64 in flight", gets ?? [], 500_000);
-  print("set, 64 in flight, 64 bytes", sets ?? []);
-  print("create, 64 in flight, 64 bytes", creates ?? [], 100_000);
-}
+  async create() {
+    await createMany(20_000);
+    return { create: [await createMany(100_000)] };
+  },
 
-/** The cost of a create does not grow with what is there: each tenth of the way, measured alone. */
-async function nodes(): Promise<void> {
+  async nodes() {
+    await createMany(20_000);
+    const coordinator = await connect(memory(), { sessionTimeoutMs });
+    await coordinator.create("/many");
+    const creating = await tenths(100_000, (i) => coordinator.create(`/many/n${i}`, data));
+    const deleting = await tenths(100_000, (i) => coordinator.delete(`/many/n${i}`));
+    return { "create, up to 100,000 nodes": creating, "delete, from 100,000 nodes": deleting };
+  },
+
+  async sessions() {
+    await openMany(1_000);
+    const { opening, closing } = await openMany(10_000);
+    return { "open, up to 10,000 sessions": opening, "close, from 10,000 sessions": closing };
+  },
+};
+
+async function createMany(count: number): Promise<Rate> {
   const coordinator = await connect(memory(), { sessionTimeoutMs });
   await coordinator.create("/many");
-  const tenths: number[] = [];
-  for (let tenth = 0; tenth < 10; tenth += 1) {
-    tenths.push(await rate(10_000, tenth * 10_000, (i) => coordinator.create(`/many/n${i}`)));
-  }
-  print("create, nodes 0 to 10,000", tenths.slice(0, 1));
-  print("create, nodes 90,000 to 100,000", tenths.slice(-1));
+  const result = await rate({ count, width }, (i) => coordinator.create(`/many/n${i}`, data));
   await coordinator.close();
+  return result;
 }
 
-/** 10,000 sessions, each with an ephemeral node: opening, and closing again. */
-async function sessions(): Promise<void> {
+/** Sessions of one store, each with an ephemeral node. */
+async function openMany(count: number): Promise<{ opening: Rate[]; closing: Rate[] }> {
   const cluster = new MemoryCluster();
   const root = await connect(memory({ cluster }), { sessionTimeoutMs });
   await root.create("/alive");
-  const opened: Coordinator[] = [];
-  const tenths: number[] = [];
-  for (let tenth = 0; tenth < 10; tenth += 1) {
-    const open = async (i: number) => {
-      const coordinator = await connect(memory({ cluster }), { sessionTimeoutMs });
-      await coordinator.create(`/alive/s${i}`, "", { ephemeral: true });
-      opened.push(coordinator);
-    };
-    tenths.push(await rate(1_000, tenth * 1_000, open));
-  }
-  print("session with an ephemeral node, 0 to 1,000", tenths.slice(0, 1));
-  print("session with an ephemeral node, 9,000 to 10,000", tenths.slice(-1));
-  print("close a session, of 10,000", [await rate(opened.length, 0, async (i) => opened[i]?.close())]);
+  const coordinators: Coordinator[] = [];
+  const opening = await tenths(count, async (i) => {
+    const coordinator = await connect(memory({ cluster }), { sessionTimeoutMs });
+    await coordinator.create(`/alive/s${i}`, "", { ephemeral: true });
+    coordinators.push(coordinator);
+  });
+  const closing = await tenths(count, async (i) => coordinators[i]?.close());
   await root.close();
+  return { opening, closing };
 }
 
-const coordinator = await connect(memory(), { sessionTimeoutMs });
-await throughput(coordinator);
-await coordinator.close();
-await nodes();
-await sessions();
+async function tenths(count: number, operation: (i: number) => Promise<unknown>): Promise<Rate[]> {
+  const rates: Rate[] = [];
+  for (let tenth = 0; tenth < 10; tenth += 1) {
+    rates.push(await rate({ first: (tenth * count) / 10, count: count / 10, width }, operation));
+  }
+  return rates;
+}
+
+function inAProcess(name: string): Record<string, Rate[]> {
+  const output = execFileSync(process.execPath, [fileURLToPath(import.meta.url), name], { encoding: "utf8" });
+  return JSON.parse(output);
+}
+
+function print(name: string, runs: readonly (readonly Rate[])[]): void {
+  const overall = runs.map((rates) => harmonicMean(rates.map((r) => r.perSecond)));
+  const cpu = runs.map((rates) => harmonicMean(rates.map((r) => r.perCpuSecond)));
+  const growth = runs.map((rates) => (rates[0]?.perCpuSecond ?? 0) / (rates.at(-1)?.perCpuSecond ?? 0));
+  const range = `${whole(Math.min(...overall))} to ${whole(Math.max(...overall))}`;
+  const columns = [name.padEnd(28), whole(median(overall)).padStart(10), range.padStart(24)];
+  columns.push(whole(median(cpu)).padStart(10));
+  if (runs.some((rates) => rates.length > 1)) columns.push(median(growth).toFixed(2).padStart(12));
+  console.log(columns.join("  "));
+}
+
+/** The rate of equal parts that were done one after another. */
+function harmonicMean(rates: readonly number[]): number {
+  return rates.length / rates.reduce((sum, perSecond) => sum + 1 / perSecond, 0);
+}
+
+function whole(value: number): string {
+  return Math.round(value).toLocaleString("en");
+}
+
+async function main(): Promise<void> {
+  const only = process.argv[2];
+  const measure = only === undefined ? undefined : measurements[only];
+  if (measure !== undefined) {
+    console.log(JSON.stringify(await measure()));
+    return;
+  }
+  const results = new Map<string, Rate[][]>();
+  for (let round = 0; round < rounds; round += 1) {
+    for (const name of Object.keys(measurements)) {
+      for (const [row, rates] of Object.entries(inAProcess(name))) {
+        results.set(row, [...(results.get(row) ?? []), rates]);
+      }
+    }
+  }
+  console.log(
+    `${"".padEnd(28)}  ${"per second".padStart(10)}  ${"lowest to highest".padStart(24)}  per CPU s  last / first`,
+  );
+  for (const [name, runs] of results) print(name, runs);
+}
+
+await main();

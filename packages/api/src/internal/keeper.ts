@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Backend } from "../backend/backend.js";
 import type { Clock } from "../backend/clock.js";
 import { ConclaveError } from "../errors.js";
@@ -22,6 +23,8 @@ export class Keeper {
   constructor(backend: Backend, config: SessionConfig) {
     this.backend = backend;
     this.#config = config;
+    // One for each watch, view and wait, however many: Node would warn of a leak from the eleventh on.
+    setMaxListeners(0, this.#closing.signal);
   }
 
   get clock(): Clock {

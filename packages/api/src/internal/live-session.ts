@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Capabilities } from "../backend/backend.js";
 import type { Clock } from "../backend/clock.js";
 import type { BackendSession } from "../backend/session.js";
@@ -31,6 +32,8 @@ export class LiveSession {
     this.clock = clock;
     this.capabilities = capabilities;
     this.#backend = backend;
+    // One for each watch and hold, however many: Node would warn of a leak from the eleventh on.
+    setMaxListeners(0, this.#ended.signal);
     this.#lease = new Lease({
       clock,
       timeoutMs: backend.timeoutMs,

@@ -27,7 +27,7 @@ export interface Instance {
 
 /** Throws `INVALID_PATH` unless `name` can stand as one segment of a path. */
 export function checkSegment(name: string): void {
-  if (typeof name !== "string" || name.includes("/")) {
+  if (typeof name !== "string" || name === "" || name.includes("/")) {
     throw new ConclaveError(
       "INVALID_PATH",
       `invalid name ${JSON.stringify(name)}: must be one segment of a path`,

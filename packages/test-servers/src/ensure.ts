@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { dockerAnswers } from "./docker.js";
 import { findOnPath } from "./process.js";
 import { type Kind, kinds } from "./start.js";
@@ -18,6 +19,8 @@ export interface EnsureReport {
 
 const TOOLCHAIN = ["build-essential", "cmake", "python3"];
 const require = createRequire(import.meta.url);
+/** The root of the workspace, whatever the caller's current folder is. */
+const repository = fileURLToPath(new URL("../../..", import.meta.url));
 
 /** Installs what is missing, where this can be done: on Debian, as root. Never rejects for something missing. */
 export async function ensureInstalled(needs: readonly Need[]): Promise<readonly EnsureReport[]> {
@@ -49,18 +52,14 @@ async function ensureServer(need: Kind, apt: Apt): Promise<EnsureReport> {
 
 function ensureAddon(apt: Apt): EnsureReport {
   const need = "addon";
-  const folder = packageFolder("zookeeper");
-  if (folder === undefined) {
-    return { need, ok: false, message: "MISSING: the zookeeper package is not installed: run npm ci" };
-  }
   if (loads()) return { need, ok: true, message: "the zookeeper package loads" };
 
   const failure = apt.install(TOOLCHAIN);
-  // From the folder that holds node_modules, whatever the caller's current folder is.
-  const root = dirname(dirname(folder));
-  const rebuild = run("npm", ["rebuild", "--ignore-scripts=false", "zookeeper"], root);
+  // npm leaves an optional package out when it does not compile, and puts it back when asked again.
+  const command = isInstalled("zookeeper") ? ["rebuild", "zookeeper"] : ["install", "--no-save"];
+  const npm = run("npm", [...command, "--ignore-scripts=false"], repository);
   if (loads()) return { need, ok: true, message: "the zookeeper package loads (compiled just now)" };
-  const output = `${failure === undefined ? "" : `${failure}\n`}${rebuild.output}`;
+  const output = `${failure === undefined ? "" : `${failure}\n`}${npm.output}`;
   return {
     need,
     ok: false,
@@ -70,14 +69,11 @@ function ensureAddon(apt: Apt): EnsureReport {
 
 /* In a process of its own: an addon that fails to load half-way is not to be met again in this one. */
 function loads(): boolean {
-  return run(process.execPath, ["-e", 'require("zookeeper")'], dirname(require.resolve("./ensure.js"))).ok;
+  return run(process.execPath, ["-e", 'require("zookeeper")'], repository).ok;
 }
 
-function packageFolder(name: string): string | undefined {
-  for (const folder of require.resolve.paths(name) ?? []) {
-    if (existsSync(join(folder, name, "package.json"))) return join(folder, name);
-  }
-  return undefined;
+function isInstalled(name: string): boolean {
+  return (require.resolve.paths(name) ?? []).some((folder) => existsSync(join(folder, name, "package.json")));
 }
 
 class Apt {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, it } from "vitest";
 import { minimalStore } from "../dist/minimal-backend/index.js";
 
 const store = minimalStore();
-const sessionTimeoutMs = 300;
+const sessionTimeoutMs = 1_000;
 
 conformance({
   runner: { describe, it, beforeAll, afterAll },

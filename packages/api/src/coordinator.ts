@@ -7,6 +7,7 @@ import { commit } from "./internal/commit.js";
 import type { Keeper } from "./internal/keeper.js";
 import { iterable, Latest } from "./internal/latest.js";
 import type { LiveSession } from "./internal/live-session.js";
+import { onAbort } from "./internal/on-abort.js";
 import { checkWaitOptions, type WaitOptions, waiting } from "./internal/wait.js";
 import { NodeClient, type StartWatch } from "./node-client.js";
 import type { CallOptions } from "./node-writer.js";
@@ -117,11 +118,10 @@ export class Coordinator extends NodeClient {
   #whileOpen(ended: (reason: unknown) => void, start: () => StopWatch): StopWatch {
     this.#keeper.check();
     const { signal } = this.#keeper;
-    const end = () => ended(signal.reason);
-    signal.addEventListener("abort", end, { once: true });
+    const cancel = onAbort(signal, () => ended(signal.reason));
     const stop = start();
     return () => {
-      signal.removeEventListener("abort", end);
+      cancel();
       stop();
     };
   }

@@ -11,6 +11,9 @@ import {
 
 export const memoryOffers: readonly Need[] = [
   "link",
+  "halfOpen",
+  "requests",
+  "notifications",
   "process",
   "expireSession",
   "restartServer",
@@ -71,7 +74,7 @@ function pumping(clock: VirtualClock): { stop(): Promise<void> } {
 }
 
 function testClient(backend: MemoryBackend): TestClient {
-  const { faults } = backend;
+  const { faults, requests } = backend;
   const link: LinkFaults = {
     cut: async () => faults.cut(),
     refuse: async () => faults.refuse(),
@@ -80,7 +83,10 @@ function testClient(backend: MemoryBackend): TestClient {
       faults.heal();
       faults.accept();
     },
+    halfOpen: async () => faults.halfOpen(),
     dropNextReply: async () => faults.dropNextReply(),
+    requests: () => requests.total - requests.of("watch"),
+    notifications: () => requests.notifications,
   };
   return { backend, link, close: async () => {} };
 }

@@ -24,6 +24,7 @@ export interface ChildNode extends Child {
   readonly node: Node;
 }
 
+/** `data` of an operation or a line entry belongs to the backend: nobody changes it afterwards. */
 export interface CreateOperation {
   readonly type: "create";
   /** For a sequential node: the parent and the beginning of the name, which may be empty (`/queue/`). */

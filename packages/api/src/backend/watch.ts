@@ -26,5 +26,5 @@ export interface ChildrenSink<C extends Child> {
 export type ChildNamesSink = ChildrenSink<Child>;
 export type ChildNodesSink = ChildrenSink<ChildNode>;
 
-/** Ends a watch; no sink method is called afterwards. Idempotent. */
+/** Ends a watch; no sink method is called afterwards, nor before the call that began it has returned. Idempotent. */
 export type StopWatch = () => void;

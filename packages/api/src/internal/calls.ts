@@ -1,4 +1,5 @@
 import { ConclaveError, type Outcome } from "../errors.js";
+import { onAbort } from "./on-abort.js";
 
 interface Call {
   /** What to say of the operation when it is given up while under way. */
@@ -16,21 +17,21 @@ export class Calls {
    */
   run<T>(start: () => Promise<T>, outcome: Outcome, signal: AbortSignal | undefined): Promise<T> {
     return new Promise((resolve, reject) => {
+      let cancel = () => {};
       const call: Call = {
         outcome,
         reject: (error) => {
           this.#underWay.delete(call);
-          signal?.removeEventListener("abort", abort);
+          cancel();
           reject(error);
         },
       };
-      const abort = () => call.reject(aborted(signal, outcome));
-      signal?.addEventListener("abort", abort, { once: true });
+      cancel = onAbort(signal, () => call.reject(aborted(signal, outcome)));
       this.#underWay.add(call);
       start().then(
         (value) => {
           if (!this.#underWay.delete(call)) return;
-          signal?.removeEventListener("abort", abort);
+          cancel();
           resolve(value);
         },
         (error) => {

@@ -1,4 +1,5 @@
 import { iterable } from "./latest.js";
+import { onAbort } from "./on-abort.js";
 
 /**
  * An iterable over what an async generator yields, of which `return` also takes effect while a read is pending: it aborts the
@@ -11,11 +12,10 @@ export function generated<T>(
   return iterable(() => {
     const stopping = new AbortController();
     const stop = () => stopping.abort();
-    if (signal?.aborted) stop();
-    else signal?.addEventListener("abort", stop, { once: true });
+    const cancel = onAbort(signal, stop);
     const values = generate(stopping.signal);
     const finish = () => {
-      signal?.removeEventListener("abort", stop);
+      cancel();
       stop();
     };
     const iterator: AsyncIterator<T, void> = {

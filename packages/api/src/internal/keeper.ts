@@ -1,9 +1,10 @@
-import { setMaxListeners } from "node:events";
 import type { Backend } from "../backend/backend.js";
 import type { Clock } from "../backend/clock.js";
 import { ConclaveError } from "../errors.js";
 import { aborted } from "./calls.js";
+import { firstOf } from "./first-of.js";
 import type { LiveSession } from "./live-session.js";
+import { onAbort } from "./on-abort.js";
 import { openSession, type SessionConfig } from "./open-session.js";
 import { pause } from "./pause.js";
 
@@ -23,8 +24,6 @@ export class Keeper {
   constructor(backend: Backend, config: SessionConfig) {
     this.backend = backend;
     this.#config = config;
-    // One for each watch, view and wait, however many: Node would warn of a leak from the eleventh on.
-    setMaxListeners(0, this.#closing.signal);
   }
 
   get clock(): Clock {
@@ -44,22 +43,14 @@ export class Keeper {
   /** The session that is open now, or the next one that is. */
   async live(signal: AbortSignal | undefined): Promise<LiveSession> {
     this.check();
+    if (signal?.aborted) throw aborted(signal);
     const current = this.current;
     if (current) return current;
-    if (signal?.aborted) throw aborted(signal);
-    return new Promise((resolve, reject) => {
-      const settle = (run: () => void) => {
-        stop();
-        this.signal.removeEventListener("abort", closed);
-        signal?.removeEventListener("abort", abort);
-        run();
-      };
-      const closed = () => settle(() => reject(this.signal.reason));
-      const abort = () => settle(() => reject(aborted(signal)));
-      const stop = this.onSession((live) => settle(() => resolve(live)));
-      this.signal.addEventListener("abort", closed, { once: true });
-      signal?.addEventListener("abort", abort, { once: true });
-    });
+    return firstOf<LiveSession>((resolve, reject) => [
+      this.onSession(resolve),
+      onAbort(this.signal, () => reject(this.signal.reason)),
+      onAbort(signal, () => reject(aborted(signal))),
+    ]);
   }
 
   /** The session that is open now, unless it is over. */
@@ -129,7 +120,7 @@ export class Keeper {
       return;
     }
     const ended = new Promise<void>((resolve) => {
-      live.signal.addEventListener("abort", () => resolve(), { once: true });
+      onAbort(live.signal, resolve);
     });
     for (const listener of [...this.#listeners]) listener(live);
     if (!live.signal.aborted) await ended;

@@ -1,3 +1,5 @@
+import { onAbort } from "./on-abort.js";
+
 export interface LatestOptions {
   readonly signal: AbortSignal | undefined;
   /** Runs before each read; may end this iterator. */
@@ -19,7 +21,7 @@ const done = { done: true, value: undefined } as const;
  */
 export class Latest<T> implements AsyncIterableIterator<T> {
   readonly #options: LatestOptions;
-  readonly #abort = () => this.end();
+  #cancelAbort: () => void = () => {};
   #render: (() => T) | undefined;
   #ended = false;
   #error: unknown;
@@ -29,11 +31,8 @@ export class Latest<T> implements AsyncIterableIterator<T> {
   /** `start` attaches this to its source and returns what detaches it. */
   constructor(options: LatestOptions, start: (latest: Latest<T>) => () => void) {
     this.#options = options;
-    if (options.signal?.aborted) {
-      this.#ended = true;
-      return;
-    }
-    options.signal?.addEventListener("abort", this.#abort, { once: true });
+    this.#cancelAbort = onAbort(options.signal, () => this.end());
+    if (this.#ended) return;
     let stop: () => void;
     try {
       stop = start(this);
@@ -59,7 +58,7 @@ export class Latest<T> implements AsyncIterableIterator<T> {
     this.#ended = true;
     this.#error = error;
     this.#render = undefined;
-    this.#options.signal?.removeEventListener("abort", this.#abort);
+    this.#cancelAbort();
     this.#stop();
     const readers = this.#readers;
     this.#readers = [];

@@ -1,4 +1,3 @@
-import { setMaxListeners } from "node:events";
 import type { Capabilities } from "../backend/backend.js";
 import type { Clock } from "../backend/clock.js";
 import type { BackendSession } from "../backend/session.js";
@@ -6,6 +5,7 @@ import type { StopWatch } from "../backend/watch.js";
 import { ConclaveError, type Outcome } from "../errors.js";
 import { aborted, Calls } from "./calls.js";
 import { Lease, type SessionState } from "./lease.js";
+import { onAbort } from "./on-abort.js";
 
 /** How long to hold back before trying again where contact is said to be there and still calls fail: a share of the timeout. */
 const retryShare = 1 / 50;
@@ -32,8 +32,6 @@ export class LiveSession {
     this.clock = clock;
     this.capabilities = capabilities;
     this.#backend = backend;
-    // One for each watch and hold, however many: Node would warn of a leak from the eleventh on.
-    setMaxListeners(0, this.#ended.signal);
     this.#lease = new Lease({
       clock,
       timeoutMs: backend.timeoutMs,
@@ -80,13 +78,12 @@ export class LiveSession {
   watch(start: (backend: BackendSession) => StopWatch, ended: (reason: ConclaveError) => void): StopWatch {
     this.check();
     const stop = start(this.#backend);
-    const end = () => {
+    const cancel = onAbort(this.signal, () => {
       stop();
       ended(this.signal.reason);
-    };
-    this.signal.addEventListener("abort", end, { once: true });
+    });
     return () => {
-      this.signal.removeEventListener("abort", end);
+      cancel();
       stop();
     };
   }

@@ -1,4 +1,6 @@
 import type { Clock } from "../backend/clock.js";
+import { firstOf } from "./first-of.js";
+import { onAbort } from "./on-abort.js";
 
 /** Resolves after `ms`, or as soon as a signal aborts; the caller looks which. */
 export function pause(
@@ -6,16 +8,8 @@ export function pause(
   ms: number,
   ...signals: readonly (AbortSignal | undefined)[]
 ): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      cancel();
-      for (const signal of signals) signal?.removeEventListener("abort", end);
-      resolve();
-    };
-    const cancel = clock.schedule(ms, end);
-    for (const signal of signals) {
-      if (signal?.aborted) return end();
-      signal?.addEventListener("abort", end, { once: true });
-    }
-  });
+  return firstOf((resolve) => [
+    clock.schedule(ms, resolve),
+    ...signals.map((signal) => onAbort(signal, resolve)),
+  ]);
 }

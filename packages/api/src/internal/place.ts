@@ -1,7 +1,9 @@
 import type { LineEntry, Ticket } from "../backend/line.js";
 import { ConclaveError } from "../errors.js";
 import { aborted } from "./calls.js";
+import { firstOf } from "./first-of.js";
 import type { LiveSession } from "./live-session.js";
+import { onAbort } from "./on-abort.js";
 
 function notHeld(why: string): ConclaveError {
   return new ConclaveError("NOT_HELD", why);
@@ -16,6 +18,8 @@ export class Place {
   readonly ticket: Ticket;
   readonly #given = new AbortController();
   readonly #stopWatching: () => void;
+  /** Its node was seen to be gone; one of the same name may be somebody else's. */
+  #missing = false;
 
   constructor(live: LiveSession, ticket: Ticket) {
     this.live = live;
@@ -24,8 +28,9 @@ export class Place {
       (backend) =>
         backend.watchNode(ticket.path, {
           state: (node) => {
-            if (node?.createRevision !== ticket.createRevision)
-              this.revoke(notHeld("its node was deleted from outside"));
+            if (node?.createRevision === ticket.createRevision) return;
+            this.#missing = true;
+            this.revoke(notHeld("its node was deleted from outside"));
           },
           failed: (error) =>
             this.revoke(new ConclaveError("NOT_HELD", "its node cannot be watched", { cause: error })),
@@ -49,8 +54,7 @@ export class Place {
   revoke(reason: ConclaveError): void {
     if (this.signal.aborted) return;
     this.#given.abort(reason);
-    // The watch may report from within its own start, before there is anything to stop.
-    queueMicrotask(() => this.#stopWatching());
+    this.#stopWatching();
   }
 
   /** Gives the place up, here and at the store. Harmless when it is gone already (LEAD-7). */
@@ -58,7 +62,10 @@ export class Place {
     this.revoke(notHeld("given up"));
     if (this.live.signal.aborted) return;
     try {
-      await this.live.idempotent((backend) => backend.leave(this.ticket));
+      await this.live.idempotent(async (backend) => {
+        if (this.#missing && !(await backend.standing(this.ticket)).present) return;
+        await backend.leave(this.ticket);
+      });
     } catch (error) {
       // The session is over, and the entry with it.
       if (!this.live.signal.aborted) throw error;
@@ -117,33 +124,18 @@ async function join(
 /** Resolves when the entry at `path` is gone, or was made anew behind `place`. */
 function departure(place: Place, path: string, signal: AbortSignal | undefined): Promise<void> {
   const { live, ticket } = place;
-  return new Promise((resolve, reject) => {
-    let stop = () => {};
-    let settled = false;
-    const settle = (finish: () => void) => {
-      if (settled) return;
-      settled = true;
-      // As in Place: the first report may come before there is anything to stop.
-      queueMicrotask(() => stop());
-      signal?.removeEventListener("abort", abort);
-      place.signal.removeEventListener("abort", lost);
-      finish();
-    };
-    const abort = () => settle(() => reject(aborted(signal)));
-    const lost = () => settle(() => reject(place.signal.reason));
-    if (signal?.aborted) return abort();
-    if (place.signal.aborted) return lost();
-    signal?.addEventListener("abort", abort, { once: true });
-    place.signal.addEventListener("abort", lost, { once: true });
-    stop = live.watch(
+  return firstOf((resolve, reject) => [
+    onAbort(signal, () => reject(aborted(signal))),
+    onAbort(place.signal, () => reject(place.signal.reason)),
+    live.watch(
       (backend) =>
         backend.watchNode(path, {
           state: (node) => {
-            if (node === undefined || node.createRevision > ticket.createRevision) settle(resolve);
+            if (node === undefined || node.createRevision > ticket.createRevision) resolve();
           },
-          failed: (error) => settle(() => reject(error)),
+          failed: reject,
         }),
-      (reason) => settle(() => reject(reason)),
-    );
-  });
+      reject,
+    ),
+  ]);
 }

@@ -1,6 +1,7 @@
 import type { Clock } from "../backend/clock.js";
 import { ConclaveError } from "../errors.js";
 import { checkDuration, checkOptions } from "./check.js";
+import { onAbort } from "./on-abort.js";
 
 export interface WaitOptions {
   /** Gives the wait up: it rejects with `ABORTED` and leaves nothing behind (OUT-4). */
@@ -25,11 +26,9 @@ export async function waiting<T>(
   const { signal, timeoutMs } = options;
   if (timeoutMs === undefined) return wait(signal);
   const controller = new AbortController();
-  const forward = () => controller.abort(signal?.reason);
-  if (signal?.aborted) forward();
-  signal?.addEventListener("abort", forward, { once: true });
+  const cancelForward = onAbort(signal, () => controller.abort(signal?.reason));
   let timedOut = false;
-  const cancel = clock.schedule(timeoutMs, () => {
+  const cancelTimer = clock.schedule(timeoutMs, () => {
     timedOut = true;
     controller.abort();
   });
@@ -41,7 +40,7 @@ export async function waiting<T>(
     }
     throw error;
   } finally {
-    cancel();
-    signal?.removeEventListener("abort", forward);
+    cancelTimer();
+    cancelForward();
   }
 }

@@ -1,6 +1,8 @@
 import { aborted } from "../internal/calls.js";
 import { checkOptions } from "../internal/check.js";
+import { firstOf } from "../internal/first-of.js";
 import type { Keeper } from "../internal/keeper.js";
+import { onAbort } from "../internal/on-abort.js";
 import { checkWaitOptions, type WaitOptions, waiting } from "../internal/wait.js";
 import { checkSegment, encode, type InstanceDescription, instanceOf } from "./instance.js";
 import { Registration } from "./registration.js";
@@ -27,6 +29,7 @@ export class Discovery {
   async register(description: InstanceDescription, options: WaitOptions = {}): Promise<Registration> {
     checkOptions("register", description, ["name", "id", "address", "port", "metadata"]);
     checkWaitOptions("register", options);
+    this.#keeper.check();
     const instance = instanceOf(description);
     const path = `${this.#path}/${instance.name}/${instance.id}`;
     encode(instance, path);
@@ -44,6 +47,7 @@ export class Discovery {
   async view(name: string, options: WaitOptions = {}): Promise<ServiceView> {
     checkSegment(name);
     checkWaitOptions("view", options);
+    this.#keeper.check();
     return this.#first("view", options, new ServiceView(this.#keeper, `${this.#path}/${name}`, name), {
       done: (view) => view.firstRead(),
       undo: (view) => view.close(),
@@ -68,22 +72,9 @@ export class Discovery {
 
   #unlessEnded(done: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
     const closing = this.#keeper.signal;
-    return new Promise((resolve, reject) => {
-      const settle = (finish: () => void) => {
-        signal?.removeEventListener("abort", abort);
-        closing.removeEventListener("abort", closed);
-        finish();
-      };
-      const abort = () => settle(() => reject(aborted(signal)));
-      const closed = () => settle(() => reject(closing.reason));
-      signal?.addEventListener("abort", abort, { once: true });
-      closing.addEventListener("abort", closed, { once: true });
-      done.then(
-        () => settle(resolve),
-        (error) => settle(() => reject(error)),
-      );
-      if (closing.aborted) closed();
-      else if (signal?.aborted) abort();
+    return firstOf((resolve, reject) => {
+      done.then(resolve, reject);
+      return [onAbort(closing, () => reject(closing.reason)), onAbort(signal, () => reject(aborted(signal)))];
     });
   }
 }

@@ -5,6 +5,7 @@ import { checkOptions, toBytes } from "../internal/check.js";
 import { generated } from "../internal/generated.js";
 import type { Keeper } from "../internal/keeper.js";
 import type { LiveSession } from "../internal/live-session.js";
+import { onAbort } from "../internal/on-abort.js";
 import { pause } from "../internal/pause.js";
 import { type Place, takeTurn } from "../internal/place.js";
 import { checkWaitOptions, type WaitOptions, waiting } from "../internal/wait.js";
@@ -87,16 +88,14 @@ export class Election {
     const data = toBytes(options.data ?? "", this.#path);
     for (;;) {
       const place = await this.#standUntilFirst(data, signal);
-      const revoke = () => place.revoke(aborted(signal));
-      signal?.addEventListener("abort", revoke, { once: true });
+      const cancel = onAbort(signal, () => place.revoke(aborted(signal)));
       try {
-        if (signal?.aborted) revoke();
         const result = await work(new Leadership(place));
         if (!place.signal.aborted) return result;
       } catch (error) {
         if (!place.signal.aborted || !isConsequence(error, place)) throw error;
       } finally {
-        signal?.removeEventListener("abort", revoke);
+        cancel();
         await place.leave();
       }
     }

@@ -3,6 +3,7 @@ import { Children } from "../internal/children.js";
 import type { Keeper } from "../internal/keeper.js";
 import { Latest } from "../internal/latest.js";
 import type { LiveSession } from "../internal/live-session.js";
+import { onAbort } from "../internal/on-abort.js";
 import { decode, type Instance } from "./instance.js";
 
 /**
@@ -15,12 +16,14 @@ export class ServiceView implements AsyncIterable<readonly Instance[]> {
   readonly #decoded = new WeakMap<Node, { readonly instance: Instance | undefined }>();
   readonly #readers = new Set<Latest<readonly Instance[]>>();
   readonly #stopFollowing: () => void;
+  readonly #stopListening: () => void;
   #children: Children<ChildNode> | undefined;
   #childrenSession: LiveSession | undefined;
   #stopWatching: () => void = () => {};
   #instances: readonly Instance[] | undefined;
   #failure: unknown;
   #turn = 0;
+  #ended = false;
   #ready: { resolve(): void; reject(error: unknown): void } | undefined;
 
   /** Views come from `discovery.view`. */
@@ -28,7 +31,7 @@ export class ServiceView implements AsyncIterable<readonly Instance[]> {
     this.#keeper = keeper;
     this.name = name;
     this.#stopFollowing = keeper.follow((live) => this.#watch(live, path));
-    keeper.signal.addEventListener("abort", () => this.#end(keeper.signal.reason), { once: true });
+    this.#stopListening = onAbort(keeper.signal, () => this.#end(keeper.signal.reason));
   }
 
   /** The instances as last known, in no particular order. The same array until something changes. */
@@ -37,9 +40,9 @@ export class ServiceView implements AsyncIterable<readonly Instance[]> {
     return this.#instances;
   }
 
-  /** True while `instances` may be out of date for want of contact with the store. */
+  /** True while `instances` may be out of date: for want of contact with the store, or because the view has ended. */
   get stale(): boolean {
-    return this.#children === undefined || this.#childrenSession?.state !== "connected";
+    return this.#ended || this.#children === undefined || this.#childrenSession?.state !== "connected";
   }
 
   /** The next instance in turn (round robin); `undefined` when there is none. */
@@ -62,6 +65,10 @@ export class ServiceView implements AsyncIterable<readonly Instance[]> {
   [Symbol.asyncIterator](): AsyncIterator<readonly Instance[]> {
     return new Latest<readonly Instance[]>({ signal: undefined, beforeRead: () => {} }, (latest) => {
       this.#keeper.check();
+      if (this.#ended) {
+        latest.end(this.#failure);
+        return () => {};
+      }
       this.#readers.add(latest);
       if (this.#children !== undefined) latest.push(() => this.instances);
       return () => this.#readers.delete(latest);
@@ -116,8 +123,11 @@ export class ServiceView implements AsyncIterable<readonly Instance[]> {
   }
 
   #end(reason: unknown): void {
+    if (this.#ended) return;
+    this.#ended = true;
     this.#failure = reason;
     this.#stopFollowing();
+    this.#stopListening();
     this.#stopWatching();
     this.#ready?.reject(reason);
     for (const reader of [...this.#readers]) reader.end(reason);

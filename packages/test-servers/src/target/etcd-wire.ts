@@ -82,11 +82,12 @@ function fieldsOf(message: Buffer): readonly number[] {
     const tag = varint();
     fields.push(Math.floor(tag / 8));
     const type = tag % 8;
-    if (type === 0) varint();
-    else if (type === 1) at += 8;
-    else if (type === 2) at += varint();
+    // A varint moves `at` by itself.
+    const length = type === 0 || type === 2 ? varint() : 0;
+    if (type === 1) at += 8;
+    else if (type === 2) at += length;
     else if (type === 5) at += 4;
-    else break;
+    else if (type !== 0) break;
   }
   return fields;
 }

@@ -1,0 +1,131 @@
+import { randomBytes } from "node:crypto";
+import {
+  type Backend,
+  type BackendSession,
+  ConclaveError,
+  type OpenOptions,
+  systemClock,
+} from "@conclave/api/backend";
+import { Connection } from "./connection.js";
+import { connectFailed } from "./errors.js";
+import { Keys } from "./keys.js";
+import { checkOptions, type EtcdConfig, type EtcdHost, type EtcdOptions } from "./options.js";
+import { EtcdSession, type Granted } from "./session.js";
+import { within } from "./within.js";
+
+/** How long an attempt that is given up may take to undo what it did at the store. */
+const CLEANUP_MS = 1_000;
+
+/**
+ * Conclave on etcd v3 (3.4 or later).
+ *
+ * A session is a lease: its timeout is granted in whole seconds, no less than one and a half times the cluster's
+ * election timeout. All reads are linearizable.
+ *
+ * @throws `INVALID_ARGUMENT` naming the option that is wrong; never with a password in the message.
+ */
+export function etcd(options: EtcdOptions): Backend {
+  const config = checkOptions(options);
+  return {
+    name: "etcd",
+    capabilities: { transactions: true, guardedWrites: "transaction", fencing: "strict", durable: true },
+    clock: systemClock,
+    open: (open) => openSession(config, open),
+  };
+}
+
+async function openSession(config: EtcdConfig, options: OpenOptions): Promise<BackendSession> {
+  const failures: ConclaveError[] = [];
+  for (const host of config.hosts) {
+    try {
+      return await openAt(config, host, options);
+    } catch (error) {
+      if (options.signal.aborted) throw aborted(options.signal);
+      failures.push(connectFailed(host.name, error));
+    }
+  }
+  const denied = failures.find((failure) => failure.code === "ACCESS_DENIED");
+  const [only] = failures;
+  if (denied !== undefined) throw denied;
+  if (only !== undefined && failures.length === 1) throw only;
+  throw new ConclaveError("CONNECT_FAILED", failures.map((failure) => failure.message).join("; "), {
+    cause: new AggregateError(failures),
+  });
+}
+
+async function openAt(config: EtcdConfig, host: EtcdHost, options: OpenOptions): Promise<BackendSession> {
+  const connection = await Connection.dial(config, host, config.connectTimeoutMs, options.signal);
+  const lease = newLease();
+  const keys = new Keys(options.namespace);
+  const granting = grant(connection, keys, lease, options);
+  try {
+    const granted = await within(config.connectTimeoutMs, unlessAborted(granting, options.signal), () => {
+      return new Error(`no session within ${config.connectTimeoutMs} ms`);
+    });
+    return new EtcdSession(config, connection, keys, granted, options.observer);
+  } catch (error) {
+    void undo(connection, granting, lease);
+    throw error;
+  }
+}
+
+async function grant(
+  connection: Connection,
+  keys: Keys,
+  lease: string,
+  options: OpenOptions,
+): Promise<Granted> {
+  const id = BigInt(lease).toString(16);
+  const openedAtMs = systemClock.now();
+  const { TTL } = await connection.lease.leaseGrant({
+    ID: lease,
+    TTL: Math.max(1, Math.ceil(options.sessionTimeoutMs / 1000)),
+  });
+  const root = keys.node("/");
+  const { header } = await connection.kv.txn({
+    compare: [],
+    success: [
+      { request_put: { key: keys.session(id), value: Buffer.alloc(0), lease } },
+      {
+        request_txn: {
+          compare: [{ key: root, target: "Create", result: "Equal", create_revision: "0" }],
+          success: [{ request_put: { key: root, value: Buffer.alloc(0) } }],
+          failure: [],
+        },
+      },
+    ],
+    failure: [],
+  });
+  return { id, lease, timeoutMs: Number(TTL) * 1000, openedAtMs, revision: BigInt(header.revision) };
+}
+
+/** Takes a lease back after a failed attempt. Its id is ours, so even one whose grant was not acknowledged. */
+async function undo(connection: Connection, granting: Promise<unknown>, lease: string): Promise<void> {
+  const revoke = granting.catch(() => {}).then(() => connection.lease.leaseRevoke({ ID: lease }));
+  try {
+    await within(CLEANUP_MS, revoke, () => new Error("etcd did not answer"));
+  } catch {
+    // Out of reach, or never granted: nothing is left, or it ends by itself.
+  } finally {
+    connection.break(new Error("the session was not opened"));
+  }
+}
+
+/** A positive 63-bit number, in decimal. */
+function newLease(): string {
+  const id = randomBytes(8).readBigUInt64BE() >> 1n;
+  return (id === 0n ? 1n : id).toString();
+}
+
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const abort = (): void => reject(aborted(signal));
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
+
+function aborted(signal: AbortSignal): ConclaveError {
+  return new ConclaveError("ABORTED", "Opening the session was aborted", { cause: signal.reason });
+}

@@ -1,0 +1,2 @@
+export { etcd } from "./backend.js";
+export type { EtcdOptions } from "./options.js";

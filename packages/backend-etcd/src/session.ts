@@ -1,0 +1,232 @@
+import type {
+  BackendSession,
+  Child,
+  ChildNamesSink,
+  ChildNode,
+  ChildNodesSink,
+  Guard,
+  LineEntry,
+  Node,
+  NodeSink,
+  Operation,
+  OperationResult,
+  ReadOptions,
+  SessionObserver,
+  Standing,
+  StopWatch,
+  Ticket,
+} from "@conclave/api/backend";
+import { ConclaveError, systemClock } from "@conclave/api/backend";
+import { Commits } from "./commit.js";
+import type { Connection } from "./connection.js";
+import { connectionLost, sessionLost } from "./errors.js";
+import { followChildNames, followChildNodes, followNode } from "./followers.js";
+import { KeepAlive } from "./keepalive.js";
+import type { Keys } from "./keys.js";
+import { Lines } from "./line.js";
+import { Link } from "./link.js";
+import type { EtcdConfig } from "./options.js";
+import { listChildren, readNode, toChild, toChildNode } from "./reads.js";
+import { Store } from "./store.js";
+import { Watches } from "./watch.js";
+import { within } from "./within.js";
+
+/** How long `close` tries to end the session at the store, which ends it by itself after the timeout. */
+const MAX_CLOSE_MS = 2_000;
+
+export interface Granted {
+  readonly id: string;
+  readonly lease: string;
+  readonly timeoutMs: number;
+  readonly openedAtMs: number;
+  /** When its key was made. */
+  readonly revision: bigint;
+}
+
+/** A session: an etcd lease, with a key attached that every write of the session compares (SES-5). */
+export class EtcdSession implements BackendSession {
+  readonly id: string;
+  readonly timeoutMs: number;
+  readonly openedAtMs: number;
+  readonly #lease: string;
+  readonly #keys: Keys;
+  readonly #observer: SessionObserver;
+  readonly #link: Link;
+  readonly #watches = new Watches();
+  readonly #commits: Commits;
+  readonly #lines: Lines;
+  #keepAlive: KeepAlive | undefined;
+  #ended = false;
+  #abandoned = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    config: EtcdConfig,
+    connection: Connection,
+    keys: Keys,
+    granted: Granted,
+    observer: SessionObserver,
+  ) {
+    this.id = granted.id;
+    this.timeoutMs = granted.timeoutMs;
+    this.openedAtMs = granted.openedAtMs;
+    this.#lease = granted.lease;
+    this.#keys = keys;
+    this.#observer = observer;
+    this.#link = new Link(config, granted.timeoutMs, connection, {
+      up: (next) => this.#attach(next),
+      down: (cause) => {
+        this.#watches.detach();
+        if (!this.#abandoned) this.#observer.disconnected(cause);
+      },
+    });
+    const owner = { sessionKey: keys.session(granted.id), lease: granted.lease };
+    const store = new Store(keys, owner, granted.id, this.#link);
+    this.#commits = new Commits(store);
+    this.#lines = new Lines(store);
+    this.#attach(connection);
+    this.#watches.follow(this.#followSessionKey(owner.sessionKey, granted.revision));
+  }
+
+  async renew(timeoutMs: number): Promise<number> {
+    const deadline = systemClock.now() + timeoutMs;
+    const connection = await this.#link.whenUp(timeoutMs);
+    let keepAlive = this.#keepAlive;
+    if (keepAlive === undefined || keepAlive.connection !== connection) {
+      keepAlive = new KeepAlive(connection, this.#lease);
+      this.#keepAlive = keepAlive;
+    }
+    let sentAt = systemClock.now();
+    const reply = keepAlive.renew(() => {
+      sentAt = systemClock.now();
+    });
+    const ttl = await within(deadline - systemClock.now(), reply, () => {
+      const cause = new Error(`no answer to a renewal within ${timeoutMs} ms`);
+      connection.break(cause);
+      return connectionLost("unknown", cause);
+    });
+    this.#link.answered();
+    if (ttl <= 0) throw this.#over(sessionLost());
+    return sentAt;
+  }
+
+  async get(path: string, _options: ReadOptions): Promise<Node | undefined> {
+    // All reads are linearizable: one that isn't would go back in time after a change of the member.
+    const { node } = await readNode(this.#link.connection.kv, this.#keys, path);
+    return node;
+  }
+
+  async children(path: string, _options: ReadOptions): Promise<readonly Child[] | undefined> {
+    const { exists, children } = await listChildren(this.#link.connection.kv, this.#keys, path, false);
+    return exists ? children.map(({ name, kv }) => toChild(name, kv)) : undefined;
+  }
+
+  async childNodes(path: string, _options: ReadOptions): Promise<readonly ChildNode[] | undefined> {
+    const { exists, children } = await listChildren(this.#link.connection.kv, this.#keys, path, true);
+    const parent = path === "/" ? "" : path;
+    return exists ? children.map(({ name, kv }) => toChildNode(name, `${parent}/${name}`, kv)) : undefined;
+  }
+
+  commit(operations: readonly Operation[], guard: Guard | undefined): Promise<readonly OperationResult[]> {
+    return this.#noticingTheEnd(this.#commits.commit(operations, guard));
+  }
+
+  enqueue(line: string, entry: LineEntry): Promise<Ticket> {
+    return this.#noticingTheEnd(this.#lines.enqueue(line, entry));
+  }
+
+  standing(ticket: Ticket): Promise<Standing> {
+    return this.#noticingTheEnd(this.#lines.standing(ticket));
+  }
+
+  leave(ticket: Ticket): Promise<void> {
+    return this.#lines.leave(ticket);
+  }
+
+  first(line: string): Promise<Node | undefined> {
+    return this.#lines.first(line);
+  }
+
+  watchNode(path: string, sink: NodeSink): StopWatch {
+    return this.#watches.follow(followNode(this.#keys, path, sink));
+  }
+
+  watchChildren(path: string, sink: ChildNamesSink): StopWatch {
+    return this.#watches.follow(followChildNames(this.#keys, path, sink));
+  }
+
+  watchChildNodes(path: string, sink: ChildNodesSink): StopWatch {
+    return this.#watches.follow(followChildNodes(this.#keys, path, sink));
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  abandon(): void {
+    this.#abandoned = true;
+    this.#watches.close();
+    this.#link.close();
+  }
+
+  async #close(): Promise<void> {
+    if (this.#abandoned) return;
+    this.#watches.close();
+    const limitMs = Math.min(MAX_CLOSE_MS, this.timeoutMs);
+    const revoke = async (): Promise<void> => {
+      const connection = await this.#link.whenUp(limitMs);
+      await connection.lease.leaseRevoke({ ID: this.#lease });
+    };
+    try {
+      await within(limitMs, revoke(), () => new Error("etcd did not answer"));
+    } catch {
+      // Out of reach, or over already: the lease ends by itself.
+    } finally {
+      this.abandon();
+    }
+  }
+
+  #attach(connection: Connection): void {
+    this.#watches.attach(connection);
+  }
+
+  /** Reports the end of the session once, as soon as its key is deleted, whoever deletes it. */
+  #followSessionKey(key: Buffer, since: bigint) {
+    const gone = (): void => {
+      this.#over(sessionLost());
+    };
+    return {
+      range: { key },
+      since,
+      async read(connection: Connection) {
+        const { kvs, header } = await connection.kv.range({ key, keys_only: true });
+        const report = (): void => {
+          if (kvs.length === 0) gone();
+        };
+        return { revision: BigInt(header.revision), report };
+      },
+      apply(events: readonly { readonly type: unknown }[]) {
+        if (events.some((event) => event.type === "Delete")) gone();
+      },
+      failed() {},
+    };
+  }
+
+  async #noticingTheEnd<T>(call: Promise<T>): Promise<T> {
+    try {
+      return await call;
+    } catch (error) {
+      if (ConclaveError.is(error, "SESSION_LOST")) this.#over(error);
+      throw error;
+    }
+  }
+
+  #over(cause: ConclaveError): ConclaveError {
+    if (!this.#ended && !this.#abandoned && this.#closing === undefined) {
+      this.#ended = true;
+      this.#observer.ended(cause);
+    }
+    return cause;
+  }
+}

@@ -50,7 +50,7 @@ export interface BackendSession {
   enqueue(line: string, entry: LineEntry): Promise<Ticket>;
   /** Reads, linearizably, whether the entry still stands and belongs to this session, and who is directly ahead. */
   standing(ticket: Ticket): Promise<Standing>;
-  /** Removes exactly this entry, if it still stands (LEAD-7). */
+  /** Removes exactly this entry, if it still stands (LEAD-7). Not called once a watch has shown that it is gone. */
   leave(ticket: Ticket): Promise<void>;
   /** Reads the first entry of a line, linearizably; `undefined` when nobody stands there. */
   first(line: string): Promise<Node | undefined>;

@@ -18,8 +18,8 @@ export class Place {
   readonly ticket: Ticket;
   readonly #given = new AbortController();
   readonly #stopWatching: () => void;
-  /** Its node was seen to be gone; one of the same name may be somebody else's. */
-  #missing = false;
+  /** Its node was seen to be gone: there is nothing left to remove, and a node of that name now is somebody else's. */
+  #gone = false;
 
   constructor(live: LiveSession, ticket: Ticket) {
     this.live = live;
@@ -28,9 +28,7 @@ export class Place {
       (backend) =>
         backend.watchNode(ticket.path, {
           state: (node) => {
-            if (node?.createRevision === ticket.createRevision) return;
-            this.#missing = true;
-            this.revoke(notHeld("its node was deleted from outside"));
+            if (node?.createRevision !== ticket.createRevision) this.vanished();
           },
           failed: (error) =>
             this.revoke(new ConclaveError("NOT_HELD", "its node cannot be watched", { cause: error })),
@@ -50,6 +48,12 @@ export class Place {
     if (this.signal.aborted) throw notHeld(`no longer held: ${(this.signal.reason as Error).message}`);
   }
 
+  /** The store says that the entry is gone, and it was not we who removed it. */
+  vanished(): void {
+    this.#gone = true;
+    this.revoke(notHeld("its node was deleted from outside"));
+  }
+
   /** Ends the place on this side only, so that nothing more is done in its name. */
   revoke(reason: ConclaveError): void {
     if (this.signal.aborted) return;
@@ -60,12 +64,9 @@ export class Place {
   /** Gives the place up, here and at the store. Harmless when it is gone already (LEAD-7). */
   async leave(): Promise<void> {
     this.revoke(notHeld("given up"));
-    if (this.live.signal.aborted) return;
+    if (this.#gone || this.live.signal.aborted) return;
     try {
-      await this.live.idempotent(async (backend) => {
-        if (this.#missing && !(await backend.standing(this.ticket)).present) return;
-        await backend.leave(this.ticket);
-      });
+      await this.live.idempotent((backend) => backend.leave(this.ticket));
     } catch (error) {
       // The session is over, and the entry with it.
       if (!this.live.signal.aborted) throw error;

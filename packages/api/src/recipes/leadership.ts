@@ -1,4 +1,5 @@
 import type { Operation, OperationResult } from "../backend/operations.js";
+import { ConclaveError } from "../errors.js";
 import { commit } from "../internal/commit.js";
 import type { Place } from "../internal/place.js";
 import { NodeWriter } from "../node-writer.js";
@@ -53,6 +54,12 @@ export class Leadership extends NodeWriter {
   ): Promise<readonly OperationResult[]> {
     this.#place.check();
     const { path, createRevision } = this.#place.ticket;
-    return commit(this.#place.live, operations, { path, createRevision }, signal);
+    try {
+      return await commit(this.#place.live, operations, { path, createRevision }, signal);
+    } catch (error) {
+      // The refusal may come before the watch tells.
+      if (ConclaveError.is(error, "NOT_HELD")) this.#place.vanished();
+      throw error;
+    }
   }
 }

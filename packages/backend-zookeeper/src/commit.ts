@@ -1,0 +1,132 @@
+import {
+  type CheckOperation,
+  ConclaveError,
+  type CreateOperation,
+  type DeleteOperation,
+  type Guard,
+  type Operation,
+  type OperationResult,
+  type SetOperation,
+} from "@conclave/api/backend";
+import { create, uniqueTag } from "./create.js";
+import type { Stat } from "./driver.js";
+import { Code, toConclaveError, ZooKeeperError } from "./errors.js";
+import type { Link } from "./link.js";
+import { type Namespace, parentOf, sequenceOf } from "./paths.js";
+
+const ANY_VERSION = -1;
+
+/** Single writes. The native client has no `multi`, so there are no transactions. */
+export class Commits {
+  readonly #link: Link;
+  readonly #namespace: Namespace;
+
+  constructor(link: Link, namespace: Namespace) {
+    this.#link = link;
+    this.#namespace = namespace;
+  }
+
+  async commit(
+    operations: readonly Operation[],
+    guard: Guard | undefined,
+  ): Promise<readonly OperationResult[]> {
+    const [operation, ...more] = operations;
+    if (operation === undefined) return [];
+    if (more.length > 0) {
+      throw new ConclaveError("UNSUPPORTED", "the native ZooKeeper client has no transactions (multi)");
+    }
+    if (guard !== undefined) await this.#judge(guard);
+    try {
+      return [await this.#apply(operation)];
+    } catch (error) {
+      throw toConclaveError(error, operation.path, { operation: 0 });
+    }
+  }
+
+  /** The server refuses the write itself only if the session has ended; an entry deleted from outside is seen here. */
+  async #judge(guard: Guard): Promise<void> {
+    const connection = this.#link.require(guard.path);
+    const path = this.#namespace.toStore(guard.path);
+    let stat: Stat | undefined;
+    try {
+      const synced = connection.sync(path);
+      [, stat] = await Promise.all([synced, connection.exists(path, { watch: false })]);
+    } catch (error) {
+      // A read that failed: the write was not sent.
+      throw toConclaveError(error, guard.path, { outcome: "not-applied" });
+    }
+    if (stat?.czxid !== guard.createRevision || stat.ephemeralOwner !== connection.session.id) {
+      throw new ConclaveError("NOT_HELD", `${guard.path} no longer stands for this session`, {
+        path: guard.path,
+      });
+    }
+  }
+
+  #apply(operation: Operation): Promise<OperationResult> {
+    switch (operation.type) {
+      case "create":
+        return this.#create(operation);
+      case "set":
+        return this.#set(operation);
+      case "delete":
+        return this.#delete(operation);
+      case "check":
+        return this.#check(operation);
+    }
+  }
+
+  async #create(operation: CreateOperation): Promise<OperationResult> {
+    const { data, ephemeral, sequential, parents } = operation;
+    const tag = sequential ? uniqueTag() : undefined;
+    const path = this.#namespace.toStore(operation.path) + (tag === undefined ? "" : `${tag}-`);
+    try {
+      const made = await create(
+        this.#link,
+        { path, data, ephemeral, sequential, parents, tag },
+        (connection) => connection.create({ path, data, ephemeral, sequential }),
+      );
+      return {
+        type: "create",
+        path: this.#namespace.fromStore(made),
+        sequence: sequential ? sequenceOf(made) : undefined,
+      };
+    } catch (error) {
+      if (!ZooKeeperError.is(error, Code.NONODE)) throw error;
+      const parent = parentOf(operation.path);
+      throw new ConclaveError("NO_NODE", `the parent ${parent} does not exist`, {
+        path: parent,
+        operation: 0,
+        cause: error,
+      });
+    }
+  }
+
+  async #set(operation: SetOperation): Promise<OperationResult> {
+    const connection = this.#link.require(operation.path);
+    const path = this.#namespace.toStore(operation.path);
+    const stat = await connection.set(path, operation.data, operation.ifVersion ?? ANY_VERSION);
+    return { type: "set", version: stat.version, modRevision: stat.mzxid };
+  }
+
+  async #delete(operation: DeleteOperation): Promise<OperationResult> {
+    const connection = this.#link.require(operation.path);
+    await connection.delete(this.#namespace.toStore(operation.path), operation.ifVersion ?? ANY_VERSION);
+    return { type: "delete" };
+  }
+
+  async #check(operation: CheckOperation): Promise<OperationResult> {
+    const connection = this.#link.require(operation.path);
+    const path = this.#namespace.toStore(operation.path);
+    const synced = connection.sync(path);
+    const [, stat] = await Promise.all([synced, connection.exists(path, { watch: false })]);
+    if (!operation.exists) {
+      if (stat !== undefined) throw new ZooKeeperError(Code.NODEEXISTS, { sent: true });
+      return { type: "check" };
+    }
+    if (stat === undefined) throw new ZooKeeperError(Code.NONODE, { sent: true });
+    if (operation.ifVersion !== undefined && operation.ifVersion !== stat.version) {
+      throw new ZooKeeperError(Code.BADVERSION, { sent: true });
+    }
+    return { type: "check" };
+  }
+}

@@ -1,0 +1,108 @@
+import { randomBytes } from "node:crypto";
+import { ConclaveError } from "@conclave/api/backend";
+import type { Connection, CreateRequest } from "./driver.js";
+import { Code, isContactLost, isOutcomeUnknown, toConclaveError, ZooKeeperError } from "./errors.js";
+import type { Link } from "./link.js";
+import { ancestorsOf, join, parentOf } from "./paths.js";
+
+const TAG_BYTES = 12;
+
+/** Makes the name of a sequential node recognisable, whatever becomes of the reply. */
+export function uniqueTag(): string {
+  return randomBytes(TAG_BYTES).toString("hex");
+}
+
+export interface Creation extends CreateRequest {
+  /** Make the missing ancestors of `path`. */
+  readonly parents: boolean;
+  /** Part of the name of a sequential node that no other node has. */
+  readonly tag: string | undefined;
+}
+
+/** Sends the request on a connection; lets callers pipeline others behind it. */
+export type SendCreate = (connection: Connection) => Promise<string>;
+
+/**
+ * Creates a node, exactly one (OUT-3). When the reply to an ephemeral or sequential create is lost, the new
+ * connection of the same session tells what became of it: the session has moved there, so that the first request
+ * can't take effect any more, and the server has caught up with everything before.
+ */
+export async function create(link: Link, creation: Creation, send: SendCreate): Promise<string> {
+  const resolvable = creation.ephemeral || creation.sequential;
+  let connection = link.require(creation.path);
+  const zxidBefore = link.lastZxid;
+  for (;;) {
+    try {
+      return await createOnce(connection, creation, send);
+    } catch (error) {
+      if (!resolvable || !isOutcomeUnknown(error)) throw error;
+    }
+    for (;;) {
+      connection = await reconnected(link, creation.path);
+      try {
+        const found = await find(connection, creation, zxidBefore);
+        if (found !== undefined) return found;
+        break;
+      } catch (error) {
+        if (!isContactLost(error)) throw error;
+      }
+    }
+  }
+}
+
+async function createOnce(connection: Connection, creation: Creation, send: SendCreate): Promise<string> {
+  try {
+    return await send(connection);
+  } catch (error) {
+    if (!creation.parents || !ZooKeeperError.is(error, Code.NONODE)) throw error;
+  }
+  await makeAncestors(connection, creation.path);
+  return send(connection);
+}
+
+/** Makes the ancestors of a path, persistent and empty. */
+export async function makeAncestors(connection: Connection, path: string): Promise<void> {
+  for (const ancestor of ancestorsOf(path)) await makeNode(connection, ancestor);
+}
+
+async function makeNode(connection: Connection, path: string): Promise<void> {
+  try {
+    await connection.create({ path, data: new Uint8Array(0), ephemeral: false, sequential: false });
+  } catch (error) {
+    if (ZooKeeperError.is(error, Code.NODEEXISTS)) return;
+    // Whoever may not create an ancestor may still use one that exists.
+    if (!ZooKeeperError.is(error, Code.NOAUTH)) throw error;
+    if ((await connection.exists(path, { watch: false })) === undefined) throw error;
+  }
+}
+
+async function reconnected(link: Link, path: string): Promise<Connection> {
+  try {
+    return await link.connected();
+  } catch (error) {
+    throw ConclaveError.is(error)
+      ? new ConclaveError(error.code, error.message, { outcome: "unknown", path, cause: error })
+      : error;
+  }
+}
+
+/** Looks for the node that the lost request may have made; `undefined` when it is certain that there is none. */
+async function find(
+  connection: Connection,
+  creation: Creation,
+  zxidBefore: bigint,
+): Promise<string | undefined> {
+  const { path, tag } = creation;
+  if (tag !== undefined) {
+    const parent = parentOf(path);
+    const names = await connection.children(parent, { watch: false });
+    const name = names?.find((candidate) => candidate.includes(tag));
+    return name === undefined ? undefined : join(parent, name);
+  }
+  const stat = await connection.exists(path, { watch: false });
+  if (stat === undefined) return undefined;
+  if (stat.czxid <= zxidBefore) throw new ZooKeeperError(Code.NODEEXISTS, { sent: true });
+  if (stat.ephemeralOwner === connection.session.id) return path;
+  // Made during the call by somebody else: after ours was deleted, or before ours was tried.
+  throw toConclaveError(new ZooKeeperError(Code.CONNECTIONLOSS, { sent: true }), path);
+}

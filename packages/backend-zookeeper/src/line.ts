@@ -1,0 +1,152 @@
+import { randomUUID } from "node:crypto";
+import { ConclaveError, type LineEntry, type Node, type Standing, type Ticket } from "@conclave/api/backend";
+import { create } from "./create.js";
+import { Code, isContactLost, toConclaveError, ZooKeeperError } from "./errors.js";
+import type { Link } from "./link.js";
+import { join, type Namespace, parentOf, sequenceOf } from "./paths.js";
+import { toNode } from "./reads.js";
+
+const ANY_VERSION = -1;
+
+/**
+ * Waiting lines in the layout of Apache Curator's `InterProcessMutex` and `LeaderLatch` with protection: ephemeral
+ * sequential children `_c_<uuid>-lock-<sequence>` and `_c_<uuid>-latch-<sequence>`, judged by the sequence among all
+ * children that have one.
+ */
+export class Lines {
+  readonly #link: Link;
+  readonly #namespace: Namespace;
+
+  constructor(link: Link, namespace: Namespace) {
+    this.#link = link;
+    this.#namespace = namespace;
+  }
+
+  async enqueue(line: string, entry: LineEntry): Promise<Ticket> {
+    const parent = this.#namespace.toStore(line);
+    const tag = randomUUID();
+    const path = join(parent, `_c_${tag}-${entry.label}-`);
+    const request = { path, data: entry.data, ephemeral: true, sequential: true } as const;
+    let listing: Promise<readonly string[] | undefined> | undefined;
+    try {
+      const own = await create(this.#link, { ...request, parents: true, tag }, (connection) => {
+        const made = connection.create(request);
+        // Sent together: the reply to the second shows the line just after we joined it.
+        listing = connection.children(parent, { watch: false });
+        listing.catch(() => {});
+        return made;
+      });
+      return await this.#ticket(line, own, listing);
+    } catch (error) {
+      throw toConclaveError(error, line);
+    }
+  }
+
+  async standing(ticket: Ticket): Promise<Standing> {
+    try {
+      const connection = this.#link.require(ticket.path);
+      const parent = this.#namespace.toStore(ticket.line);
+      const path = this.#namespace.toStore(ticket.path);
+      const [, stat, names] = await Promise.all([
+        connection.sync(parent),
+        connection.exists(path, { watch: false }),
+        connection.children(parent, { watch: false }),
+      ]);
+      if (stat?.czxid !== ticket.createRevision || stat.ephemeralOwner !== connection.session.id) {
+        return { present: false };
+      }
+      return { present: true, ahead: this.#ahead(ticket.line, path, names ?? []) };
+    } catch (error) {
+      throw toConclaveError(error, ticket.path);
+    }
+  }
+
+  async leave(ticket: Ticket): Promise<void> {
+    const path = this.#namespace.toStore(ticket.path);
+    try {
+      // The name is unique: nobody else's entry ever has it.
+      await this.#link.require(ticket.path).delete(path, ANY_VERSION);
+    } catch (error) {
+      if (!ZooKeeperError.is(error, Code.NONODE)) throw toConclaveError(error, ticket.path);
+    }
+  }
+
+  async first(line: string): Promise<Node | undefined> {
+    const parent = this.#namespace.toStore(line);
+    try {
+      const connection = this.#link.require(line);
+      const synced = connection.sync(parent);
+      synced.catch(() => {});
+      for (;;) {
+        const names = await connection.children(parent, { watch: false });
+        await synced;
+        const name = inOrder(names ?? [])[0];
+        if (name === undefined) return undefined;
+        const found = await connection.get(join(parent, name), { watch: false });
+        // Otherwise it left in between, and somebody else is first.
+        if (found !== undefined) return toNode(join(line, name), found);
+      }
+    } catch (error) {
+      throw toConclaveError(error, line);
+    }
+  }
+
+  /** The create gives no revision, so that it is read; and once more if contact breaks in between. */
+  async #ticket(
+    line: string,
+    own: string,
+    listing: Promise<readonly string[] | undefined> | undefined,
+  ): Promise<Ticket> {
+    const path = this.#namespace.fromStore(own);
+    let names = await settled(listing);
+    for (;;) {
+      const connection = await this.#link.connected();
+      try {
+        const [stat, listed] = await Promise.all([
+          connection.exists(own, { watch: false }),
+          names?.includes(nameOf(own)) === true
+            ? names
+            : connection.children(parentOf(own), { watch: false }),
+        ]);
+        // Somebody deleted the entry before we knew its revision.
+        if (stat === undefined || listed === undefined) {
+          throw new ConclaveError("NOT_HELD", `${path} was deleted at once`, { path });
+        }
+        return { line, path, createRevision: stat.czxid, ahead: this.#ahead(line, own, listed) };
+      } catch (error) {
+        if (!isContactLost(error)) throw error;
+        names = undefined;
+      }
+    }
+  }
+
+  #ahead(line: string, own: string, names: readonly string[]): string | undefined {
+    const sorted = inOrder(names);
+    const name = sorted[sorted.indexOf(nameOf(own)) - 1];
+    return name === undefined ? undefined : join(line, name);
+  }
+}
+
+async function settled<T>(promise: Promise<T> | undefined): Promise<T | undefined> {
+  try {
+    return await promise;
+  } catch {
+    return undefined;
+  }
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** The entries of a line, first to last; children without a sequence are none. */
+export function inOrder(names: readonly string[]): readonly string[] {
+  const entries = names.flatMap((name) => {
+    const sequence = sequenceOf(name);
+    return sequence === undefined ? [] : [{ name, sequence }];
+  });
+  entries.sort((a, b) =>
+    a.sequence < b.sequence ? -1 : a.sequence > b.sequence ? 1 : a.name < b.name ? -1 : 1,
+  );
+  return entries.map(({ name }) => name);
+}

@@ -1,0 +1,84 @@
+import { ConclaveError, rejectUnknownOptions } from "@conclave/api/backend";
+import type { Auth, Host } from "./driver.js";
+
+export interface ZooKeeperOptions {
+  /** The servers, as `["10.0.0.1:2181", "10.0.0.2"]` or `"10.0.0.1:2181,10.0.0.2"`. The port defaults to 2181. */
+  readonly hosts: readonly string[] | string;
+  /**
+   * Credentials that every connection presents, for example `{ scheme: "digest", auth: "user:password" }`. They open
+   * nodes that others have protected; nodes that this backend creates are open to all (`world:anyone`).
+   */
+  readonly auth?: Auth | readonly Auth[];
+  /** How long one server may take to answer when a session is opened. Default 5,000. */
+  readonly connectTimeoutMs?: number;
+}
+
+/** Options checked and complete. */
+export interface Configuration {
+  readonly hosts: readonly Host[];
+  readonly auth: readonly Auth[];
+  readonly connectTimeoutMs: number;
+}
+
+const DEFAULT_PORT = 2181;
+const DEFAULT_CONNECT_TIMEOUT_MS = 5_000;
+
+export function parseOptions(options: ZooKeeperOptions): Configuration {
+  if (typeof options !== "object" || options === null) invalid(`takes an object, not ${show(options)}`);
+  rejectUnknownOptions("zookeeper", options, ["hosts", "auth", "connectTimeoutMs"]);
+  return {
+    hosts: parseHosts(options.hosts),
+    auth: parseAuth(options.auth ?? []),
+    connectTimeoutMs: parseTimeout(options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS),
+  };
+}
+
+function parseHosts(hosts: unknown): readonly Host[] {
+  const list: unknown = typeof hosts === "string" ? hosts.split(",") : hosts;
+  if (!Array.isArray(list) || list.length === 0) {
+    invalid(`hosts must be a list such as ["127.0.0.1:2181"], not ${show(hosts)}`);
+  }
+  return list.map(parseHost);
+}
+
+function parseHost(value: unknown): Host {
+  const wrong = (): never => invalid(`hosts: ${show(value)} is not host:port`);
+  if (typeof value !== "string") return wrong();
+  // An IPv6 address stands in brackets, as in a URL.
+  const match = /^\s*(?:\[([0-9a-fA-F:.%]+)\]|([^\s:/[\]@?#]+))(?::([0-9]{1,5}))?\s*$/.exec(value);
+  const host = match?.[1] ?? match?.[2];
+  const port = match?.[3] === undefined ? DEFAULT_PORT : Number(match[3]);
+  if (host === undefined || port < 1 || port > 65_535) return wrong();
+  return { host, port };
+}
+
+function parseAuth(auth: Auth | readonly Auth[]): readonly Auth[] {
+  const list: readonly unknown[] = Array.isArray(auth) ? auth : [auth];
+  return list.map((entry) => {
+    // The value is not shown: it may hold a password.
+    if (!isAuth(entry)) invalid("auth must be { scheme, auth }, both strings that are not empty");
+    rejectUnknownOptions("zookeeper: auth", entry, ["scheme", "auth"]);
+    return { scheme: entry.scheme, auth: entry.auth };
+  });
+}
+
+function isAuth(value: unknown): value is Auth {
+  if (typeof value !== "object" || value === null || !("scheme" in value) || !("auth" in value)) return false;
+  const { scheme, auth } = value;
+  return typeof scheme === "string" && scheme !== "" && typeof auth === "string" && auth !== "";
+}
+
+function parseTimeout(value: unknown): number {
+  if (typeof value !== "number" || !Number.isFinite(value) || value <= 0) {
+    invalid(`connectTimeoutMs must be a positive number of milliseconds, not ${show(value)}`);
+  }
+  return value;
+}
+
+function invalid(what: string): never {
+  throw new ConclaveError("INVALID_ARGUMENT", `zookeeper: ${what}`);
+}
+
+function show(value: unknown): string {
+  return JSON.stringify(value) ?? String(value);
+}

@@ -1,0 +1,36 @@
+import { zookeeper } from "@conclave/backend-zookeeper";
+import { expireSession } from "@conclave/backend-zookeeper/testing";
+import { conformance } from "@conclave/conformance";
+import { startZooKeeper } from "@conclave/test-servers";
+import { serverOffers, serverTarget, zookeeperWire } from "@conclave/test-servers/target";
+import { afterAll, beforeAll, describe, it } from "vitest";
+import { writeForeign } from "./foreign.js";
+
+const name = "zookeeper";
+const sessionTimeoutMs = 1_000;
+const backend = (hosts: string) => zookeeper({ hosts });
+
+conformance({
+  runner: { describe, it, beforeAll, afterAll },
+  name,
+  capabilities: backend("127.0.0.1:2181").capabilities,
+  sessionTimeoutMs,
+  offers: serverOffers,
+  concurrent: true,
+  start: async () =>
+    serverTarget({
+      name,
+      // A restart of the server takes longer than the usual twenty ticks.
+      server: await startZooKeeper({ controllable: true, maxSessionTimeoutMs: 60_000 }),
+      sessionTimeoutMs,
+      // Sessions expire at ticks, of 100 ms.
+      expiryBoundMs: 500,
+      backend,
+      wire: zookeeperWire,
+      worker: new URL("./fixtures/conformance-process.mjs", import.meta.url),
+      expireSession,
+      cutOffToExpire: true,
+      writeForeign,
+    }),
+  reportFolder: new URL("../../../.conformance", import.meta.url).pathname,
+});

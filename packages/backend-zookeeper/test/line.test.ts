@@ -1,0 +1,75 @@
+import { startZooKeeper, type TestServer } from "@conclave/test-servers";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { bytes, create, openSession, remove, text } from "./support.js";
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startZooKeeper();
+});
+afterAll(() => server.stop());
+
+const UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
+
+test.each(["lock", "latch"] as const)(
+  "INTEROP-1 entries are named as Curator's protected %s nodes",
+  async (label) => {
+    const { session } = await openSession(server.url);
+    const ticket = await session.enqueue(`/named/${label}`, { label, data: bytes("me") });
+    expect(ticket.path).toMatch(new RegExp(`^/named/${label}/_c_${UUID}-${label}-[0-9]{10}$`));
+    const node = await session.get(ticket.path, { linearizable: true });
+    expect(node).toMatchObject({
+      ephemeralOwner: session.id,
+      createRevision: ticket.createRevision,
+      version: 0,
+    });
+    expect(text(node?.data)).toBe("me");
+  },
+);
+
+test("INTEROP-1 who is ahead is judged by the suffix among all children, whatever they are called", async () => {
+  const { session } = await openSession(server.url);
+  const foreign = (name: string) => session.commit([create(`/mixed/${name}`, { parents: true })], undefined);
+  // As Curator without protection, and as a program that numbers in its own way, name their entries.
+  await foreign("lock-0000000000");
+  await foreign("zz-write-0000000001");
+  await foreign("leases");
+  await foreign("note-17");
+  const first = await session.enqueue("/mixed", { label: "lock", data: bytes("") });
+  const second = await session.enqueue("/mixed", { label: "lock", data: bytes("") });
+  expect(first.ahead).toBe("/mixed/zz-write-0000000001");
+  expect(second.ahead).toBe(first.path);
+  expect((await session.first("/mixed"))?.path).toBe("/mixed/lock-0000000000");
+
+  await session.commit([remove("/mixed/zz-write-0000000001")], undefined);
+  expect(await session.standing(first)).toEqual({ present: true, ahead: "/mixed/lock-0000000000" });
+  await session.commit([remove("/mixed/lock-0000000000")], undefined);
+  expect(await session.standing(first)).toEqual({ present: true, ahead: undefined });
+  await session.leave(first);
+  await session.leave(first);
+  expect(await session.standing(first)).toEqual({ present: false });
+  expect((await session.first("/mixed"))?.path).toBe(second.path);
+  await session.leave(second);
+  expect(await session.first("/mixed")).toBeUndefined();
+  expect(await session.first("/no-such-line")).toBeUndefined();
+});
+
+test("LEAD-2 the create revision grows when the line itself is made anew and the suffix starts again", async () => {
+  const { session } = await openSession(server.url);
+  const old = await session.enqueue("/anew", { label: "latch", data: bytes("") });
+  await session.leave(old);
+  await session.commit([remove("/anew")], undefined);
+  const next = await session.enqueue("/anew", { label: "latch", data: bytes("") });
+  expect(next.path.slice(-10)).toBe(old.path.slice(-10));
+  expect(next.createRevision > old.createRevision).toBe(true);
+});
+
+test("LEAD-4 a guarded write is refused without its entry, and with another session's", async () => {
+  const { session } = await openSession(server.url);
+  const { session: other } = await openSession(server.url);
+  const ticket = await session.enqueue("/guard", { label: "lock", data: bytes("") });
+  await session.commit([create("/guarded")], ticket);
+  await expect(other.commit([remove("/guarded")], ticket)).rejects.toMatchObject({ code: "NOT_HELD" });
+  await session.leave(ticket);
+  await expect(session.commit([remove("/guarded")], ticket)).rejects.toMatchObject({ code: "NOT_HELD" });
+  expect(await session.get("/guarded", { linearizable: true })).toBeDefined();
+});

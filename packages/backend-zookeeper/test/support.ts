@@ -1,0 +1,73 @@
+import type {
+  BackendSession,
+  CreateOperation,
+  DeleteOperation,
+  Node,
+  NodeSink,
+  SetOperation,
+} from "@conclave/api/backend";
+import { zookeeper } from "@conclave/backend-zookeeper";
+import { onTestFinished } from "vitest";
+
+export const SESSION_TIMEOUT_MS = 2_000;
+
+/** A session and what was reported about it. */
+export interface Opened {
+  readonly session: BackendSession;
+  readonly disconnections: unknown[];
+  readonly ends: unknown[];
+}
+
+export interface OpenSessionOptions {
+  readonly namespace?: string;
+  readonly sessionTimeoutMs?: number;
+}
+
+/** Opens a session that is given up at the end of the test, if not before. */
+export async function openSession(hosts: string, options: OpenSessionOptions = {}): Promise<Opened> {
+  const disconnections: unknown[] = [];
+  const ends: unknown[] = [];
+  const session = await zookeeper({ hosts }).open({
+    namespace: options.namespace ?? "/test",
+    sessionTimeoutMs: options.sessionTimeoutMs ?? SESSION_TIMEOUT_MS,
+    signal: new AbortController().signal,
+    observer: { disconnected: (cause) => disconnections.push(cause), ended: (cause) => ends.push(cause) },
+  });
+  onTestFinished(() => session.abandon());
+  return { session, disconnections, ends };
+}
+
+export function bytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+export function text(data: Uint8Array | undefined): string {
+  return new TextDecoder().decode(data);
+}
+
+export function create(path: string, options: Partial<CreateOperation> = {}): CreateOperation {
+  return {
+    type: "create",
+    path,
+    data: bytes(""),
+    ephemeral: false,
+    sequential: false,
+    parents: false,
+    ...options,
+  };
+}
+
+export function set(path: string, value: string): SetOperation {
+  return { type: "set", path, data: bytes(value), ifVersion: undefined };
+}
+
+export function remove(path: string): DeleteOperation {
+  return { type: "delete", path, ifVersion: undefined };
+}
+
+/** Collects what a watch of one node reports. */
+export function collect(): NodeSink & { readonly states: (Node | undefined)[]; readonly failures: Error[] } {
+  const states: (Node | undefined)[] = [];
+  const failures: Error[] = [];
+  return { states, failures, state: (node) => states.push(node), failed: (error) => failures.push(error) };
+}

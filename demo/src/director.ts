@@ -70,8 +70,9 @@ function leaderAtWork(story: Story, published: number): Promise<Life> {
   return wait(story, "a leader at work", (entry): entry is EntryOf<"took"> => {
     if (entry.type !== "took") return false;
     const leader = entries.findLast(({ type }) => type === "elected");
-    const finished = entries.filter(({ type }) => type === "done").length;
-    return entry.worker === leader?.worker && finished >= resultsBefore;
+    const finished = entries.filter((past): past is EntryOf<"done"> => past.type === "done");
+    const isUnfinished = finished.every(({ task }) => task !== entry.task);
+    return entry.worker === leader?.worker && isUnfinished && finished.length >= resultsBefore;
   });
 }
 

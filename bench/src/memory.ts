@@ -118,7 +118,8 @@ async function main(): Promise<void> {
   const measure = only === undefined ? undefined : measurements[only];
   if (measure !== undefined) {
     console.log(JSON.stringify(await measure()));
-    return;
+    // Sessions that are still open would keep the process.
+    process.exit(0);
   }
   const results = new Map<string, Rate[][]>();
   for (let round = 0; round < rounds; round += 1) {

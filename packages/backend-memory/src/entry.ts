@@ -14,13 +14,16 @@ export interface EntryOrigin {
   readonly tag: string | undefined;
 }
 
+/** Most nodes have none, and a map for each would cost more than the nodes. */
+const noChildren: ReadonlyMap<string, Entry> = new Map();
+
 /** A node as the store keeps it. Its bytes are never changed in place. */
 export class Entry {
   readonly origin: EntryOrigin;
   data: Uint8Array;
   version = 0;
   modRevision: bigint;
-  readonly children = new Map<string, Entry>();
+  #children: Map<string, Entry> | undefined;
   /** Neighbours in the parent's line, in order of creation. */
   ahead: Entry | undefined;
   behind: Entry | undefined;
@@ -32,6 +35,19 @@ export class Entry {
     this.origin = origin;
     this.data = data;
     this.modRevision = origin.createRevision;
+  }
+
+  get children(): ReadonlyMap<string, Entry> {
+    return this.#children ?? noChildren;
+  }
+
+  addChild(child: Entry): void {
+    this.#children ??= new Map();
+    this.#children.set(child.origin.name, child);
+  }
+
+  removeChild(child: Entry): void {
+    this.#children?.delete(child.origin.name);
   }
 
   get path(): string {

@@ -90,23 +90,21 @@ export class MemorySession implements BackendSession {
     operations: readonly Operation[],
     guard: Guard | undefined,
   ): Promise<readonly OperationResult[]> {
-    const own = operations.map(withOwnData);
-    const tag = own.some(isResolvable) ? this.#nextTag() : undefined;
-    const ask = () => this.#store.commit(this.#record, this.#namespace, own, guard, tag);
+    const tag = operations.some(isResolvable) ? this.#nextTag() : undefined;
+    const ask = () => this.#store.commit(this.#record, this.#namespace, operations, guard, tag);
     const sent = this.#contact.request("commit", ask);
     if (tag === undefined) return sent;
     return resolveIfLost(this.#contact, sent, {
-      find: () => resolveCommit(this.#store.tree, this.#namespace, own, tag),
+      find: () => resolveCommit(this.#store.tree, this.#namespace, operations, tag),
       // Not "not applied": somebody may have deleted what it made.
       notFound: (lost) => lost,
     });
   }
 
   async enqueue(line: string, entry: LineEntry): Promise<Ticket> {
-    const own: LineEntry = { label: entry.label, data: new Uint8Array(entry.data) };
     const tag = this.#nextTag();
     const sent = this.#contact.request("enqueue", () =>
-      this.#ticket(line, this.#store.enqueue(this.#record, this.#namespace, line, own, tag)),
+      this.#ticket(line, this.#store.enqueue(this.#record, this.#namespace, line, entry, tag)),
     );
     return resolveIfLost(this.#contact, sent, {
       find: () => {
@@ -200,12 +198,6 @@ export class MemorySession implements BackendSession {
     this.#tags += 1;
     return `${this.#record.number}x${this.#tags}`;
   }
-}
-
-/** The caller may use its buffer again as soon as the call has returned. */
-function withOwnData(operation: Operation): Operation {
-  if (operation.type !== "create" && operation.type !== "set") return operation;
-  return { ...operation, data: new Uint8Array(operation.data) };
 }
 
 /** A node that blocks others, or cannot be made twice: worth finding out about when the reply is lost. */

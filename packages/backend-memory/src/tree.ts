@@ -42,16 +42,16 @@ export class Tree {
     const name = nameOf(path);
     const entry = new Entry({ path, name, parent, createRevision: revision, owner, sequence, tag }, data);
     this.#entries.set(path, entry);
-    parent?.children.set(name, entry);
+    parent?.addChild(entry);
     owner?.owned.add(entry);
     if (parent !== undefined && entry.standsInLine) joinLine(parent, entry);
     return entry;
   }
 
   remove(entry: Entry): void {
-    const { path, name, parent, owner } = entry.origin;
+    const { path, parent, owner } = entry.origin;
     this.#entries.delete(path);
-    parent?.children.delete(name);
+    parent?.removeChild(entry);
     owner?.owned.delete(entry);
     if (parent !== undefined && entry.standsInLine) leaveLine(parent, entry);
   }

@@ -78,7 +78,7 @@ function testClient(backend: MemoryBackend): TestClient {
   const link: LinkFaults = {
     cut: async () => faults.cut(),
     refuse: async () => faults.refuse(),
-    blackHole: async () => faults.blackHole(),
+    blackHole: async (only) => faults.blackHole({ only }),
     heal: async () => {
       faults.heal();
       faults.accept();

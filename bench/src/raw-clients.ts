@@ -1,0 +1,99 @@
+import { connect } from "@conclave/api";
+import { etcd } from "@conclave/backend-etcd";
+import { zookeeper } from "@conclave/backend-zookeeper";
+import type { TestServer } from "@conclave/test-servers";
+import { Etcd3 } from "etcd3";
+import ZooKeeper from "zookeeper";
+
+/** The same three operations, by whichever client. */
+export interface RawClient {
+  readonly name: string;
+  get(key: string): Promise<unknown>;
+  set(key: string): Promise<unknown>;
+  create(key: string): Promise<unknown>;
+  remove(key: string): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+const data = Buffer.alloc(64, "x");
+const sessionTimeoutMs = 10_000;
+
+/** What can be measured on etcd; the first is what the others are compared with. */
+export async function etcdClients({ url }: TestServer): Promise<RawClient[]> {
+  const client = new Etcd3({ hosts: url });
+  const { kv } = client;
+  const coordinator = await connect(etcd({ hosts: url }), { sessionTimeoutMs });
+  return [
+    {
+      name: "etcd3",
+      get: (key) => client.get(key).buffer(),
+      set: (key) => client.put(key).value(data).exec(),
+      create: (key) => client.if(key, "Create", "==", 0).then(client.put(key).value(data)).commit(),
+      remove: (key) => client.delete().key(key).exec(),
+      async close() {
+        client.close();
+      },
+    },
+    {
+      name: "etcd3, its RPC client",
+      get: (key) => kv.range({ key: Buffer.from(key) }),
+      set: (key) => kv.put({ key: Buffer.from(key), value: data }),
+      create: (key) =>
+        kv.txn({
+          compare: [{ key: Buffer.from(key), target: "Create", result: "Equal", create_revision: "0" }],
+          success: [{ request_put: { key: Buffer.from(key), value: data } }],
+        }),
+      remove: (key) => kv.deleteRange({ key: Buffer.from(key) }),
+      async close() {},
+    },
+    {
+      name: "conclave",
+      get: (key) => coordinator.get(key),
+      set: (key) => coordinator.set(key, data),
+      create: (key) => coordinator.create(key, data),
+      remove: (key) => coordinator.delete(key),
+      close: () => coordinator.close(),
+    },
+  ];
+}
+
+/** What can be measured on ZooKeeper; the first is what the others are compared with. */
+export async function zookeeperClients({ url }: TestServer): Promise<RawClient[]> {
+  const client = await plainZooKeeper(url);
+  const coordinator = await connect(zookeeper({ hosts: url }), { sessionTimeoutMs });
+  const anyVersion = -1;
+  return [
+    {
+      name: "zookeeper",
+      get: (key) => client.get(key, false),
+      set: (key) => client.set(key, data, anyVersion),
+      create: (key) => client.create(key, data, 0),
+      remove: (key) => client.delete_(key, anyVersion),
+      async close() {
+        client.close();
+      },
+    },
+    {
+      name: "conclave",
+      get: (key) => coordinator.get(key),
+      set: (key) => coordinator.set(key, data),
+      create: (key) => coordinator.create(key, data),
+      remove: (key) => coordinator.delete(key),
+      close: () => coordinator.close(),
+    },
+  ];
+}
+
+function plainZooKeeper(url: string) {
+  const client = new ZooKeeper.Promise({
+    connect: url,
+    timeout: sessionTimeoutMs,
+    debug_level: 1,
+    host_order_deterministic: true,
+    data_as_buffer: true,
+  });
+  return new Promise<typeof client>((resolve) => {
+    client.once("connect", () => resolve(client));
+    client.init({});
+  });
+}

@@ -88,14 +88,14 @@ export class Coordinator extends NodeClient {
     operations: readonly Operation[],
     signal: AbortSignal | undefined,
   ): Promise<readonly OperationResult[]> {
-    return commit(await this.#keeper.live(signal), operations, undefined, signal);
+    return commit(this.#keeper.current ?? (await this.#keeper.live(signal)), operations, undefined, signal);
   }
 
   protected override async read<T>(
     call: (backend: BackendSession) => Promise<T>,
     signal: AbortSignal | undefined,
   ): Promise<T> {
-    return (await this.#keeper.live(signal)).idempotent(call, signal);
+    return (this.#keeper.current ?? (await this.#keeper.live(signal))).idempotent(call, signal);
   }
 
   protected override attach(start: StartWatch, ended: (reason: unknown) => void): StopWatch {

@@ -86,10 +86,7 @@ export class MemorySession implements BackendSession {
     });
   }
 
-  async commit(
-    operations: readonly Operation[],
-    guard: Guard | undefined,
-  ): Promise<readonly OperationResult[]> {
+  commit(operations: readonly Operation[], guard: Guard | undefined): Promise<readonly OperationResult[]> {
     const tag = operations.some(isResolvable) ? this.#nextTag() : undefined;
     const ask = () => this.#store.commit(this.#record, this.#namespace, operations, guard, tag);
     const sent = this.#contact.request("commit", ask);

@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { expect, test } from "vitest";
 import { apply, bytes, create, del, linearizable, open, set, text, virtualCluster } from "./support.js";
 

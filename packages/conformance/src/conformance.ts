@@ -2,9 +2,10 @@ import type { Capabilities } from "@conclave/api";
 import { Kit } from "./kit.js";
 import { type CaseResult, type Verdict, writeReport } from "./report.js";
 import type { Runner } from "./runner.js";
+import { provesItself } from "./self-proof.js";
 import type { Case, Need, Suite } from "./suite.js";
 import { allSuites } from "./suites/index.js";
-import type { ConformanceTarget, TestClient } from "./target.js";
+import type { ConformanceTarget } from "./target.js";
 
 export interface ConformanceOptions {
   readonly runner: Runner;
@@ -17,17 +18,21 @@ export interface ConformanceOptions {
   start(): Promise<ConformanceTarget>;
   /** Default: all. */
   readonly suites?: readonly Suite[];
+  /** Runs the cases of a suite beside each other, but for those whose faults hit the others. Default false. */
+  readonly concurrent?: boolean;
   /** Folder for the machine-readable result, one file a target. Default: none is written. */
   readonly reportFolder?: string | undefined;
 }
 
 /** What a case may take beyond its session timeouts: connecting, processes that start, a loaded machine. */
 const allowanceMs = 20_000;
+/** What cleaning up may take, so that a case that hangs is reported before the runner gives it up. */
+const cleanUpMs = 10_000;
 
 /** Registers the whole suite with a test runner. Call it at the top level of a test file. */
 export function conformance(options: ConformanceOptions): void {
   const { runner, name, sessionTimeoutMs, suites = allSuites } = options;
-  const results: CaseResult[] = [];
+  const verdicts = new Map<Case, Verdict>();
   let target: ConformanceTarget | undefined;
 
   runner.describe(`conformance: ${name}`, () => {
@@ -37,68 +42,59 @@ export function conformance(options: ConformanceOptions): void {
     }, 120_000);
     runner.afterAll(async () => {
       await target?.stop();
-      if (options.reportFolder) await writeReport(options.reportFolder, { target: name, results });
+      if (options.reportFolder) await writeReport(options.reportFolder, { target: name, results: results() });
     }, 60_000);
 
     for (const suite of suites) {
       runner.describe(suite.name, () => {
-        for (const test of suite.cases) register(test);
+        const cases = suite.cases.filter(({ when }) => when?.(options.capabilities) ?? true);
+        // Those that run alone come last, so that they split no group.
+        for (const test of cases) if (!test.alone) register(test);
+        for (const test of cases) if (test.alone) register(test);
       });
     }
   });
 
+  function results(): CaseResult[] {
+    return [...verdicts].map(([{ clause, title }, verdict]) => ({ clause, title, verdict }));
+  }
+
   function register(test: Case): void {
-    if (test.when && !test.when(options.capabilities)) return;
     const missing = test.needs.filter((need) => !options.offers.includes(need));
-    const record = (verdict: Verdict) => results.push({ clause: test.clause, title: test.title, verdict });
+    const title = `${test.clause} ${test.title}`;
     if (missing.length > 0) {
-      runner.it.skip(
-        `${test.clause} ${test.title} [not proven here: needs ${missing.join(", ")}]`,
-        async () => {},
-      );
-      record("not proven here");
+      verdicts.set(test, "not proven here");
+      runner.it.skip(`${title} [not proven here: needs ${missing.join(", ")}]`, async () => {});
       return;
     }
+    verdicts.set(test, "not run");
+    const limitMs = allowanceMs + test.timeouts * sessionTimeoutMs;
     const run = async () => {
-      if (!target) throw new Error("the target did not start");
-      const kit = new Kit(target);
       try {
-        await test.run(kit);
-        record(test.weaker ? "declared weaker" : "proven");
+        if (!target) throw new Error("the target did not start");
+        await runCase(test, target, limitMs);
+        verdicts.set(test, test.weaker ? "declared weaker" : "proven");
       } catch (error) {
-        record("failed");
+        verdicts.set(test, "failed");
         throw error;
-      } finally {
-        await kit.cleanUp();
       }
     };
-    runner.it(`${test.clause} ${test.title}`, run, allowanceMs + test.timeouts * sessionTimeoutMs);
+    const beside = options.concurrent && !test.alone ? runner.it.concurrent : undefined;
+    (beside ?? runner.it)(title, run, limitMs + cleanUpMs);
   }
 }
 
-/** Before anything else: the target is what it says, its clients are isolated from each other and its faults bite. */
-async function provesItself(target: ConformanceTarget, offers: readonly Need[]): Promise<void> {
+async function runCase(test: Case, target: ConformanceTarget, limitMs: number): Promise<void> {
   const kit = new Kit(target);
+  let timer: NodeJS.Timeout | undefined;
+  // By the process's clock: virtual time would not pass while its pump stands still.
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it did not end within ${limitMs} ms`)), limitMs);
+  });
   try {
-    const test: TestClient = await kit.testClient();
-    const has: Record<Need, boolean> = {
-      link: test.link !== undefined,
-      halfOpen: test.link?.halfOpen !== undefined,
-      requests: test.link?.requests !== undefined,
-      notifications: test.link?.notifications !== undefined,
-      process: target.process !== undefined,
-      expireSession: target.expireSession !== undefined,
-      restartServer: target.restartServer !== undefined,
-      compact: target.compact !== undefined,
-      writeForeign: target.writeForeign !== undefined,
-    };
-    for (const need of offers)
-      if (!has[need]) throw new Error(`the target offers ${need} and does not have it`);
-    for (const [need, present] of Object.entries(has)) {
-      if (present && !offers.includes(need as Need))
-        throw new Error(`the target has ${need} and does not offer it`);
-    }
+    await Promise.race([test.run(kit), late]);
   } finally {
+    clearTimeout(timer);
     await kit.cleanUp();
   }
 }

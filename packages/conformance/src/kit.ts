@@ -77,13 +77,23 @@ export class Kit {
     return process;
   }
 
+  /** Makes the store end the client's session now. */
+  async expire({ session, test }: KitClient): Promise<void> {
+    if (!this.target.expireSession) throw new Error("this target expires no sessions");
+    await this.target.expireSession({ id: session.id, client: test });
+  }
+
   /** Runs after the test, last first. */
   onCleanup(cleanup: () => Promise<void>): void {
     this.#cleanups.push(cleanup);
   }
 
+  /** Runs every cleanup, also after one that failed; then rejects with the first failure. */
   async cleanUp(): Promise<void> {
-    for (const cleanup of this.#cleanups.reverse()) await cleanup();
+    const failures: unknown[] = [];
+    for (const cleanup of this.#cleanups.reverse()) await cleanup().catch((error) => failures.push(error));
+    this.#cleanups.length = 0;
+    if (failures.length > 0) throw failures[0];
   }
 
   /** Waits for `condition` to return something other than `undefined` or `false`, at most `withinMs`. */

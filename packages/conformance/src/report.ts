@@ -2,7 +2,11 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clause } from "./clauses.js";
 
-export type Verdict = "proven" | "not proven here" | "declared weaker" | "failed";
+/**
+ * What came of a case. `"not proven here"`: the set-up cannot inject what it needs. `"declared weaker"`: the documented
+ * alternative of a declared weakness was proven. `"not run"`: registered, and the run ended before it, or left it out.
+ */
+export type Verdict = "proven" | "not proven here" | "declared weaker" | "failed" | "not run";
 
 export interface CaseResult {
   readonly clause: Clause;

@@ -9,6 +9,7 @@ export type Need =
   | "requests"
   | "notifications"
   | "process"
+  | "exit"
   | "expireSession"
   | "restartServer"
   | "compact"
@@ -24,6 +25,8 @@ export interface Case {
   readonly weaker: boolean;
   /** Time limit, in session timeouts beyond the base allowance. */
   readonly timeouts: number;
+  /** Never runs beside other cases, because its fault hits them too. */
+  readonly alone: boolean;
   run(kit: Kit): Promise<void>;
 }
 
@@ -37,7 +40,11 @@ export interface CaseOptions {
   readonly when?: (capabilities: Capabilities) => boolean;
   readonly weaker?: boolean;
   readonly timeouts?: number;
+  /** Default: whether it needs a fault of the whole server. */
+  readonly alone?: boolean;
 }
+
+const faultsOfTheServer: readonly Need[] = ["restartServer", "compact"];
 
 type Run = (kit: Kit) => Promise<void>;
 
@@ -50,7 +57,8 @@ export function suite(name: string, define: (test: Define) => void): Suite {
   define((clause, title, ...rest) => {
     const [options, run] = rest.length === 2 ? rest : [{}, rest[0]];
     const { needs = [], when, weaker = false, timeouts = 10 } = options as CaseOptions;
-    cases.push({ clause, title, needs, when, weaker, timeouts, run });
+    const { alone = needs.some((need) => faultsOfTheServer.includes(need)) } = options as CaseOptions;
+    cases.push({ clause, title, needs, when, weaker, timeouts, alone, run });
   });
   return { name, cases };
 }

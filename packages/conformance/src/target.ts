@@ -23,7 +23,7 @@ export interface ConformanceTarget {
   restartServer?(): Promise<void>;
   /** Makes the store forget old revisions, where it has such a notion: watches must survive it (WATCH-4). */
   compact?(): Promise<void>;
-  /** Writes a key below the node at `path` as another program would, past the backend: without the backend's conventions (NODE-10). */
+  /** Writes a key below the node at `path` as another program would, under a name of its own: past the backend and its conventions (NODE-10). */
   writeForeign?(namespace: string, path: string, data: Uint8Array): Promise<void>;
   /** Ends what the target started. */
   stop(): Promise<void>;
@@ -43,14 +43,17 @@ export interface LinkFaults {
   cut(): Promise<void>;
   /** Breaks the connection and refuses new ones until `heal`. */
   refuse(): Promise<void>;
-  /** Holds everything in both directions, silently, until `heal`. */
-  blackHole(): Promise<void>;
+  /** Holds everything silently until `heal`: in both directions, or only what the store sends. */
+  blackHole(only?: "replies"): Promise<void>;
   /** The server's side of the connection is gone and nobody tells the client; new connections work. */
   halfOpen?(): Promise<void>;
   heal(): Promise<void>;
-  /** Lets the next request through and breaks the connection instead of delivering its reply. Resolves once armed. */
+  /**
+   * Lets the next request through (renewals and setting watches aside) and breaks the connection instead of delivering its
+   * reply; the client may reconnect at once. Resolves once armed.
+   */
   dropNextReply(): Promise<void>;
-  /** Requests that reached the store through this link so far, renewals left out, if it can be told. */
+  /** Requests that reached the store through this link so far, renewals and setting watches left out, if it can be told. */
   requests?(): number;
   /** Watch notifications that the store sent through this link so far, if it can be told. */
   notifications?(): number;
@@ -64,8 +67,10 @@ export interface TestProcess {
   pause(): Promise<void>;
   /** Lets it go on as SIGCONT does. */
   resume(): Promise<void>;
-  /** Ends it as SIGKILL does: at once, telling nobody. */
+  /** Ends it as SIGKILL does: at once, telling nobody. Idempotent. */
   kill(): Promise<void>;
+  /** Resolves when it has ended by itself, after its coordinator was closed and it was told nothing more (SES-10). */
+  exit?(): Promise<void>;
 }
 
 export type TestCommand =
@@ -77,14 +82,20 @@ export type TestCommand =
   | { readonly type: "campaign"; readonly election: string; readonly data: string }
   /** Sets a node through the leadership. */
   | { readonly type: "guardedSet"; readonly path: string; readonly data: string }
+  /** Keeps its only thread busy for so long: no timer fires, nothing is received. */
+  | { readonly type: "block"; readonly ms: number }
   /** The session's state, and everything seen so far of it. */
-  | { readonly type: "state" };
+  | { readonly type: "state" }
+  /** Closes the coordinator. */
+  | { readonly type: "close" };
 
 export interface TestReply {
   /** `undefined` when it went well, else the code of the error. */
   readonly error: string | undefined;
   readonly outcome: string | undefined;
   readonly sessionId: string | undefined;
+  /** The session's state now. */
+  readonly state: string | undefined;
   readonly token: string | undefined;
   /** The session's states seen so far, in order. */
   readonly states: readonly string[];

@@ -1,4 +1,41 @@
 import type { Suite } from "../suite.js";
+import { traits } from "../traits/index.js";
+import { discovery } from "./discovery.js";
+import { discoveryFaults } from "./discovery-faults.js";
+import { election } from "./election.js";
+import { electionChurn } from "./election-churn.js";
+import { electionLoss } from "./election-loss.js";
+import { guarded } from "./guarded.js";
+import { lead } from "./lead.js";
+import { nodes } from "./nodes.js";
+import { outcomes } from "./outcomes.js";
+import { reads } from "./reads.js";
+import { sequential } from "./sequential.js";
+import { sessionLoss } from "./session-loss.js";
+import { sessions } from "./sessions.js";
+import { transactions } from "./transactions.js";
+import { versions } from "./versions.js";
+import { watchFaults } from "./watch-faults.js";
+import { watches } from "./watches.js";
 
 /** All suites, in the order in which a reader would want to see them fail. */
-export const allSuites: readonly Suite[] = [];
+export const allSuites: readonly Suite[] = [
+  nodes,
+  versions,
+  sequential,
+  reads,
+  transactions,
+  sessions,
+  sessionLoss,
+  outcomes,
+  traits,
+  watches,
+  watchFaults,
+  election,
+  lead,
+  electionLoss,
+  electionChurn,
+  guarded,
+  discovery,
+  discoveryFaults,
+];

@@ -76,7 +76,7 @@ function linkFaults(proxy: FaultProxy, wire: Wire): LinkFaults {
   return {
     cut: async () => proxy.cut(),
     refuse: () => proxy.refuse(),
-    blackHole: async () => proxy.blackHole(),
+    blackHole: async (only) => proxy.blackHole(only === "replies" ? "toClient" : "both"),
     halfOpen: async () => proxy.halfOpen(),
     heal: async () => {
       proxy.heal();

@@ -1,0 +1,407 @@
+import assert from "node:assert/strict";
+import { ConclaveError, type NodeClient } from "@conclave/api";
+import { rejects } from "../expect.js";
+import type { Kit } from "../kit.js";
+import { suite } from "../suite.js";
+import { Follower, follow, loseSession, range, soonMs, steady, text } from "./support.js";
+
+/** The three kinds of watch, each as a function from what it yields to something that can be compared. */
+const kinds = [
+  ["watch", (by: NodeClient) => by.watch("/w")],
+  ["watchChildren", (by: NodeClient) => by.watchChildren("/w")],
+  ["watchChildNodes", (by: NodeClient) => by.watchChildNodes("/w")],
+] as const;
+
+function seen<T>(kit: Kit, what: string, follower: Follower<T>, is: (value: T) => boolean): Promise<unknown> {
+  return kit.until(`the watch shows ${what}`, soonMs(kit), () => {
+    if (follower.values.length === 0) return false;
+    return is(follower.last as T);
+  });
+}
+
+export const watches = suite("watches", (test) => {
+  test("WATCH-1", "the first thing delivered is the current state", async (kit) => {
+    const { session, coordinator } = await kit.client();
+    const first = async <T>(watch: AsyncIterable<T>) => {
+      for await (const value of watch) return value;
+      return assert.fail("ended before the first state");
+    };
+    for (const by of [session, coordinator]) {
+      for (const [, watch] of kinds) assert.equal(await first<unknown>(watch(by)), undefined);
+    }
+    await session.create("/w", "data");
+    assert.deepEqual(await first(session.watchChildren("/w")), []);
+    assert.deepEqual(await first(session.watchChildNodes("/w")), []);
+    await session.create("/w/plain", "p");
+    await session.create("/w/s-", "s", { sequential: true, ephemeral: true });
+    for (const by of [session, coordinator]) {
+      assert.deepEqual(await first(by.watch("/w")), await session.get("/w"));
+      const byName = (a: { readonly name: string }, b: { readonly name: string }) =>
+        a.name < b.name ? -1 : 1;
+      assert.deepEqual(
+        [...((await first(by.watchChildren("/w"))) ?? [])].sort(byName),
+        [...(await session.children("/w"))].sort(byName),
+      );
+      assert.deepEqual(
+        [...((await first(by.watchChildNodes("/w"))) ?? [])].sort(byName),
+        [...(await session.childNodes("/w"))].sort(byName),
+      );
+    }
+  });
+
+  test("WATCH-1", "every loop over a watch starts anew, when it begins", async (kit) => {
+    const { session } = await kit.client();
+    const watch = session.watch("/w");
+    await session.create("/w", "later than the call");
+    for (const data of ["a", "b"]) {
+      await session.set("/w", data);
+      for await (const node of watch) {
+        assert.equal(text(node), data);
+        break;
+      }
+    }
+  });
+
+  test("WATCH-2", "later states follow: of the node, made, set, deleted and made again", async (kit) => {
+    const [{ session: writer }, { session }] = [await kit.client(), await kit.client()];
+    const follower = follow(kit, session.watch("/w"));
+    await seen(kit, "no node", follower, (node) => node === undefined);
+    for (const round of range(3)) {
+      await writer.create("/w", `made ${round}`);
+      await seen(kit, "the node", follower, (node) => text(node) === `made ${round}`);
+      await writer.set("/w", `set ${round}`);
+      await seen(kit, "the set", follower, (node) => text(node) === `set ${round}` && node?.version === 1);
+      await writer.delete("/w");
+      await seen(kit, "no node again", follower, (node) => node === undefined);
+    }
+  });
+
+  test(
+    "WATCH-2",
+    "later states follow: of the children, also while the parent comes and goes",
+    async (kit) => {
+      const [{ session: writer }, { session }] = [await kit.client(), await kit.client()];
+      const names = follow(kit, session.watchChildren("/p/w"));
+      const nodes = follow(kit, session.watchChildNodes("/p/w"));
+      const both = async (expected: readonly string[] | undefined) => {
+        const shows = (found: readonly string[] | undefined) =>
+          found === undefined || expected === undefined
+            ? found === expected
+            : [...found].sort().join() === [...expected].sort().join();
+        await seen(kit, `names ${expected}`, names, (children) => shows(children?.map(({ name }) => name)));
+        await seen(kit, `nodes ${expected}`, nodes, (children) => shows(children?.map(({ name }) => name)));
+      };
+      await both(undefined);
+      for (const _ of range(2)) {
+        await writer.create("/p/w", "", { parents: true });
+        await both([]);
+        await writer.create("/p/w/a", "1");
+        await writer.create("/p/w/b", "1", { ephemeral: true });
+        await both(["a", "b"]);
+        await writer.create("/p/w/a/grandchild");
+        await writer.set("/p/w/a", "2");
+        const data = (name: string) => text(nodes.last?.find((child) => child.name === name)?.node);
+        await kit.until("the new data of a child", soonMs(kit), () => data("a") === "2");
+        assert.equal(data("b"), "1");
+        await writer.delete("/p/w/b");
+        await both(["a"]);
+        await writer.delete("/p/w/a/grandchild");
+        await writer.delete("/p/w/a");
+        await both([]);
+        await writer.delete("/p/w");
+        await both(undefined);
+        await writer.delete("/p");
+      }
+    },
+  );
+
+  test("WATCH-2", "never an older state after a newer one", async (kit) => {
+    const clients = await Promise.all(range(3).map(() => kit.client(steady(kit))));
+    const [watcher, ...writers] = clients;
+    assert.ok(watcher);
+    await watcher.session.create("/w");
+    const follower = follow(kit, watcher.session.watch("/w"));
+    const coordinators = follow(kit, watcher.coordinator.watch("/w"));
+    const children = follow(kit, watcher.session.watchChildNodes("/"));
+    await Promise.all(
+      writers.map(async ({ session }) => {
+        for (const round of range(100)) await session.set("/w", String(round));
+      }),
+    );
+    const end = await watcher.session.get("/w", { linearizable: true });
+    for (const each of [follower, coordinators]) {
+      await seen(kit, "the last state", each, (node) => node?.version === end?.version);
+    }
+    await seen(kit, "the last state", children, (found) => found?.[0]?.node.version === end?.version);
+    const listed = children.values.map((found) => found?.[0]?.node);
+    for (const nodes of [follower.values, coordinators.values, listed]) {
+      for (const [index, node] of nodes.slice(1).entries()) {
+        assert.ok(
+          node && node.modRevision >= (nodes[index]?.modRevision ?? 0n),
+          "an older state after a newer one",
+        );
+      }
+    }
+  });
+
+  test("WATCH-3", "deleted and made again at once, the last state is the new node", async (kit) => {
+    const [{ session: writer }, { session }] = [await kit.client(steady(kit)), await kit.client(steady(kit))];
+    await writer.create("/w/child", "same", { parents: true });
+    const child = follow(kit, session.watch("/w/child"));
+    const children = follow(kit, session.watchChildNodes("/w"));
+    for (const _ of range(25)) {
+      await writer.delete("/w/child");
+      await writer.create("/w/child", "same");
+      const made = await writer.get("/w/child");
+      // Version and data are those of the node before: only the revision tells.
+      await seen(kit, "the new node", child, (node) => node?.createRevision === made?.createRevision);
+      await seen(
+        kit,
+        "the new child",
+        children,
+        (found) => found?.[0]?.node.createRevision === made?.createRevision,
+      );
+    }
+  });
+
+  test("WATCH-3", "a slow reader costs bounded memory: reading late gives the latest only", async (kit) => {
+    const [{ session: writer }, { session }] = [await kit.client(steady(kit)), await kit.client(steady(kit))];
+    await writer.create("/w");
+    const slow = kinds.map(([, watch]) => (watch(session) as AsyncIterable<unknown>)[Symbol.asyncIterator]());
+    for (const iterator of slow) await iterator.next();
+    const quick = [follow(kit, session.watch("/w")), follow(kit, session.watch("/w/c-99"))];
+    for (const round of range(100)) {
+      await writer.create(`/w/c-${round}`);
+      if (round > 0) await writer.delete(`/w/c-${round - 1}`);
+      for (const step of range(4)) await writer.set("/w", `${round} ${step}`);
+    }
+    for (const each of quick)
+      await seen(kit, "the last state", each, (node) => node !== undefined && text(node) !== "98 3");
+    await seen(kit, "the last state", quick[0] as Follower<unknown>, () => text(quick[0]?.last) === "99 3");
+    const [end, names] = [await session.get("/w"), (await session.children("/w")).map(({ name }) => name)];
+    assert.deepEqual(names, ["c-99"]);
+    for (const [index, iterator] of slow.entries()) {
+      let late: unknown;
+      // 600 changes later there is one state to read, or one more where the last was still on its way.
+      for (let reading = 1; ; reading += 1) {
+        assert.ok(
+          reading <= 3,
+          `${kinds[index]?.[0]} kept old states for a slow reader: ${JSON.stringify(late, bigint)}`,
+        );
+        late = (await kit.within("a late read", soonMs(kit), iterator.next())).value;
+        const found =
+          index === 0 ? (late as { version: number }).version : (late as { name: string }[])[0]?.name;
+        if (found === (index === 0 ? end?.version : "c-99")) break;
+      }
+      await iterator.return?.();
+    }
+  });
+
+  test("WATCH-6", "nothing written between the first read and the watch's start is missed", async (kit) => {
+    const [{ session: writer }, { session, coordinator }] = [
+      await kit.client(steady(kit)),
+      await kit.client(steady(kit)),
+    ];
+    await writer.create("/w", "");
+    for (const round of range(60)) {
+      const by = round % 2 === 0 ? session : coordinator;
+      const write = () => [writer.set("/w", String(round)), writer.create(`/w/c${round}`)];
+      const start = () =>
+        [
+          new Follower(by.watch("/w")),
+          new Follower(by.watchChildren("/w")),
+          new Follower(by.watchChildNodes("/w")),
+        ] as const;
+      const shift = async () => {
+        for (const _ of range(round % 11)) await Promise.resolve();
+      };
+      // Both are under way at once, in turn the one and the other first; each round shifts them a little.
+      const early = round % 4 < 2 ? write() : undefined;
+      const followers = early ? undefined : start();
+      await shift();
+      const [node, names, nodes] = followers ?? start();
+      const writing = early ?? write();
+      await Promise.all(writing);
+      const has = (found: readonly { readonly name: string }[] | undefined) =>
+        found?.some(({ name }) => name === `c${round}`) ?? false;
+      await seen(kit, `write ${round}`, node, (found) => text(found) === String(round));
+      await seen(kit, `name ${round}`, names, has);
+      await seen(kit, `node ${round}`, nodes, has);
+      for (const follower of [node, names, nodes]) await follower.stop();
+      await writer.delete(`/w/c${round}`);
+    }
+  });
+
+  test(
+    "WATCH-5",
+    "it ends quietly by leaving the loop, by return and by signal, also while it waits",
+    async (kit) => {
+      const { session, coordinator } = await kit.client();
+      for (const by of [session, coordinator]) {
+        for (const [kind] of kinds) {
+          const controller = new AbortController();
+          const watch: AsyncIterable<unknown> = by[kind]("/w", { signal: controller.signal });
+          const iterators = range(3).map(() => watch[Symbol.asyncIterator]());
+          for (const iterator of iterators) await iterator.next();
+          const [returned, aborted, idle] = iterators;
+          const pending = [returned?.next(), returned?.next(), aborted?.next()];
+          await returned?.return?.();
+          controller.abort();
+          const results = await kit.within("the end", soonMs(kit), Promise.all(pending));
+          assert.deepEqual(
+            results.map((result) => result?.done),
+            [true, true, true],
+          );
+          assert.equal((await idle?.next())?.done, true);
+          for await (const _ of watch) assert.fail("a watch under an aborted signal yielded something");
+          for await (const _ of by[kind]("/w") as AsyncIterable<unknown>) break;
+        }
+      }
+    },
+  );
+
+  test("WATCH-5", "it throws CLOSED when what it belongs to is closed", async (kit) => {
+    const { session, coordinator } = await kit.client();
+    const ofSession = kinds.map(([, watch]) => new Follower<unknown>(watch(session)));
+    const ofCoordinator = kinds.map(([, watch]) => new Follower<unknown>(watch(coordinator)));
+    const late = session.watch("/w")[Symbol.asyncIterator]();
+    await late.next();
+    for (const each of [...ofSession, ...ofCoordinator]) {
+      await kit.until("the first state", soonMs(kit), () => each.values.length > 0);
+    }
+    await session.close();
+    for (const { ended } of ofSession) {
+      const { error } = await kit.within("the end", soonMs(kit), ended);
+      assert.ok(ConclaveError.is(error, "CLOSED"), String(error));
+    }
+    await rejects(late.next(), "CLOSED");
+    await rejects(session.watch("/w")[Symbol.asyncIterator]().next(), "CLOSED");
+    await coordinator.create("/w", "next session");
+    await kit.until(
+      "the coordinator's watch goes on",
+      soonMs(kit),
+      () => ofCoordinator[0]?.last !== undefined,
+    );
+    await coordinator.close();
+    for (const { ended } of ofCoordinator) {
+      const { error } = await kit.within("the end", soonMs(kit), ended);
+      assert.ok(ConclaveError.is(error, "CLOSED"), String(error));
+    }
+    await rejects(coordinator.watch("/w")[Symbol.asyncIterator]().next(), "CLOSED");
+  });
+
+  test(
+    "WATCH-5",
+    "a session's watch throws SESSION_LOST, a coordinator's goes on in the next session",
+    { needs: ["link"] },
+    async (kit) => {
+      const [writer, client] = [await kit.client(), await kit.client()];
+      const { session, coordinator } = client;
+      await writer.coordinator.create("/w", "before");
+      await writer.coordinator.create("/w/old");
+      const ofSession = kinds.map(([, watch]) => new Follower<unknown>(watch(session)));
+      const [node, names, nodes] = [
+        follow(kit, coordinator.watch("/w")),
+        follow(kit, coordinator.watchChildren("/w")),
+        follow(kit, coordinator.watchChildNodes("/w")),
+      ];
+      for (const each of [...ofSession, node, names, nodes]) {
+        await kit.until("the first state", soonMs(kit), () => each.values.length > 0);
+      }
+      const losing = loseSession(kit, client);
+      await writer.coordinator.set("/w", "meanwhile");
+      await writer.coordinator.delete("/w/old");
+      await writer.coordinator.create("/w/new", "1");
+      await losing;
+      for (const { ended } of ofSession) {
+        const { error } = await kit.within("the end", soonMs(kit), ended);
+        assert.ok(ConclaveError.is(error, "SESSION_LOST"), String(error));
+      }
+      for (const [, watch] of kinds) {
+        const late = (watch(session) as AsyncIterable<unknown>)[Symbol.asyncIterator]();
+        await rejects(late.next(), "SESSION_LOST");
+        assert.equal((await late.next()).done, true);
+      }
+      const isNew = (found: readonly { readonly name: string }[] | undefined) =>
+        found?.map(({ name }) => name).join() === "new";
+      await seen(kit, "what changed in between", node, (found) => text(found) === "meanwhile");
+      await seen(kit, "the children as they are now", names, isNew);
+      await seen(kit, "the child nodes as they are now", nodes, isNew);
+      await writer.coordinator.set("/w", "after");
+      await writer.coordinator.set("/w/new", "2");
+      await seen(kit, "what changes in the new session", node, (found) => text(found) === "after");
+      await seen(kit, "what changes in the new session", nodes, (found) => text(found?.[0]?.node) === "2");
+    },
+  );
+
+  test(
+    "WATCH-5",
+    "watches that were given up cost the store nothing",
+    { needs: ["notifications"] },
+    async (kit) => {
+      const [{ session: writer }, { session, link }] = [
+        await kit.client(steady(kit)),
+        await kit.client(steady(kit)),
+      ];
+      await writer.create("/w", "");
+      for (const _ of range(30)) {
+        for (const [, watch] of kinds) for await (const _ of watch(session) as AsyncIterable<unknown>) break;
+      }
+      const before = link.notifications?.() ?? 0;
+      const follower = follow(kit, session.watch("/w"));
+      await seen(kit, "the node", follower, (node) => node !== undefined);
+      await writer.set("/w", "changed");
+      await writer.create("/w/child");
+      await seen(kit, "the change", follower, (node) => text(node) === "changed");
+      await session.get("/w");
+      const told = (link.notifications?.() ?? 0) - before;
+      // One for the watch that is on; where a watch cannot be taken back, one more of each kind that was shared.
+      assert.ok(told >= 1 && told <= 3, `${told} notifications`);
+    },
+  );
+
+  test("WATCH-7", "a consumer that throws, or never reads, harms no other", async (kit) => {
+    const [{ session: writer }, { session, coordinator }] = [
+      await kit.client(steady(kit)),
+      await kit.client(steady(kit)),
+    ];
+    await writer.create("/w", "");
+    const failures: unknown[] = [];
+    const idle: AsyncIterator<unknown>[] = [];
+    for (const by of [session, coordinator]) {
+      for (const [, watch] of kinds) {
+        const failing = async () => {
+          for await (const _ of watch(by) as AsyncIterable<unknown>) throw new Error("a consumer that fails");
+        };
+        failing().catch((error) => failures.push(error));
+        const unread = (watch(by) as AsyncIterable<unknown>)[Symbol.asyncIterator]();
+        idle.push(unread);
+        void unread.next();
+      }
+    }
+    const good = [follow(kit, session.watch("/w")), follow(kit, coordinator.watch("/w"))];
+    const children = [
+      follow(kit, session.watchChildren("/w")),
+      follow(kit, coordinator.watchChildNodes("/w")),
+    ];
+    await kit.until("they fail", soonMs(kit), () => failures.length === 6);
+    for (const round of range(20)) {
+      await writer.set("/w", String(round));
+      await writer.create(`/w/${round}`);
+    }
+    for (const each of good) await seen(kit, "the last state", each, (node) => text(node) === "19");
+    for (const each of children)
+      await seen(
+        kit,
+        "all children",
+        each as Follower<readonly unknown[] | undefined>,
+        (found) => found?.length === 20,
+      );
+    assert.equal(session.state, "connected");
+    for (const iterator of idle) await iterator.return?.();
+  });
+});
+
+function bigint(_: string, value: unknown): unknown {
+  return typeof value === "bigint" ? String(value) : value;
+}

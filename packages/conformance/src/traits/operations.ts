@@ -1,0 +1,183 @@
+import type { Coordinator, Data, Discovery, Election, Leadership, Session } from "@conclave/api";
+import type { Kit, KitClient } from "../kit.js";
+
+/** One of everything that has operations, all of one client. */
+export interface Subjects {
+  readonly coordinator: Coordinator;
+  readonly session: Session;
+  readonly leadership: Leadership;
+  readonly election: Election;
+  readonly discovery: Discovery;
+}
+
+export type Owner = keyof Subjects;
+
+export interface Input {
+  readonly path: string;
+  readonly data: Data;
+  readonly options: object;
+}
+
+/** A public operation, and what it takes. */
+export interface PublicOperation {
+  readonly owner: Owner;
+  readonly method: string;
+  /** As titles and messages name it. */
+  readonly name: string;
+  readonly call: (subjects: Subjects, input: Input) => unknown;
+  /** It needs the store, or waits for it. Without: it answers from what is known here. */
+  readonly io: boolean;
+  readonly takesPath: boolean;
+  readonly takesData: boolean;
+  readonly takesOptions: boolean;
+  readonly takesTimeLimit: boolean;
+  /** What it yields ends quietly when its signal aborts; other operations reject with `ABORTED`. */
+  readonly iterates: boolean;
+}
+
+type Features = Partial<Omit<PublicOperation, "owner" | "method" | "call">>;
+
+function operation(
+  owner: Owner,
+  method: string,
+  features: Features,
+  call: PublicOperation["call"],
+): PublicOperation {
+  return {
+    owner,
+    method,
+    name: `${owner}.${features.name ?? method}`,
+    call,
+    io: true,
+    takesPath: false,
+    takesData: false,
+    takesOptions: true,
+    takesTimeLimit: false,
+    iterates: false,
+    ...omitName(features),
+  };
+}
+
+function omitName({ name: _, ...rest }: Features): Omit<Features, "name"> {
+  return rest;
+}
+
+function writesOf(owner: "session" | "coordinator" | "leadership"): readonly PublicOperation[] {
+  const path = { takesPath: true };
+  const both = { ...path, takesData: true };
+  const within = (name: string) => ({ name: `transaction (${name})` });
+  return [
+    operation(owner, "create", both, (on, { path, data, options }) => on[owner].create(path, data, options)),
+    operation(owner, "set", both, (on, { path, data, options }) => on[owner].set(path, data, options)),
+    operation(owner, "delete", path, (on, { path, options }) => on[owner].delete(path, options)),
+    operation(owner, "transaction", { ...both, ...within("create") }, (on, { path, data, options }) =>
+      on[owner].transaction([{ type: "create", path, data }], options),
+    ),
+    operation(owner, "transaction", { ...both, ...within("set") }, (on, { path, data, options }) =>
+      on[owner].transaction([{ type: "set", path, data }], options),
+    ),
+    operation(owner, "transaction", { ...path, ...within("delete") }, (on, { path, options }) =>
+      on[owner].transaction([{ type: "delete", path }], options),
+    ),
+    operation(owner, "transaction", { ...path, ...within("check") }, (on, { path, options }) =>
+      on[owner].transaction([{ type: "check", path }], options),
+    ),
+  ];
+}
+
+function readsOf(owner: "session" | "coordinator"): readonly PublicOperation[] {
+  const reads = (["get", "exists", "children", "childNodes"] as const).map((method) =>
+    operation(owner, method, { takesPath: true }, (on, { path, options }) =>
+      on[owner][method](path, options),
+    ),
+  );
+  const watches = (["watch", "watchChildren", "watchChildNodes"] as const).map((method) =>
+    operation(owner, method, { takesPath: true, iterates: true }, (on, { path, options }) =>
+      on[owner][method](path, options),
+    ),
+  );
+  return [...reads, ...watches];
+}
+
+const local = { io: false, takesOptions: false };
+const wait = { takesTimeLimit: true };
+
+/** Every public operation there is; a unit test compares it with the classes. */
+export const operations: readonly PublicOperation[] = [
+  ...readsOf("session"),
+  ...writesOf("session"),
+  operation("session", "states", { io: false, iterates: true }, (on, { options }) =>
+    on.session.states(options),
+  ),
+  operation("session", "close", local, (on) => on.session.close()),
+  ...readsOf("coordinator"),
+  ...writesOf("coordinator"),
+  operation("coordinator", "session", { io: false, ...wait }, (on, { options }) =>
+    on.coordinator.session(options),
+  ),
+  operation("coordinator", "sessions", { io: false, iterates: true }, (on, { options }) =>
+    on.coordinator.sessions(options),
+  ),
+  operation("coordinator", "election", { ...local, takesPath: true }, (on, { path }) =>
+    on.coordinator.election(path),
+  ),
+  operation("coordinator", "discovery", { ...local, takesPath: true }, (on, { path }) =>
+    on.coordinator.discovery(path),
+  ),
+  operation("coordinator", "close", local, (on) => on.coordinator.close()),
+  ...writesOf("leadership"),
+  operation("leadership", "resign", local, (on) => on.leadership.resign()),
+  operation("election", "campaign", { ...wait, takesData: true }, (on, { data, options }) =>
+    on.election.campaign({ data, ...options }),
+  ),
+  operation("election", "lead", { takesData: true }, (on, { data, options }) =>
+    on.election.lead(() => "led", { data, ...options }),
+  ),
+  operation("election", "leader", {}, (on, { options }) => on.election.leader(options)),
+  operation("election", "observe", { iterates: true }, (on, { options }) => on.election.observe(options)),
+  operation("discovery", "register", { ...wait, takesData: true }, (on, { data, options }) =>
+    on.discovery.register({ name: "service", address: "a", port: 1, metadata: asText(data) }, options),
+  ),
+  operation("discovery", "view", wait, (on, { options }) => on.discovery.view("service", options)),
+];
+
+function asText(data: Data): string {
+  return typeof data === "string" ? data : "x".repeat(data.length);
+}
+
+/** Carries an operation out, whether it throws, rejects or iterates; of an iteration, its first result. */
+export async function run(
+  { call }: PublicOperation,
+  subjects: Subjects,
+  input: Partial<Input> = {},
+): Promise<unknown> {
+  const result = await call(subjects, { path: "/node", data: "data", options: {}, ...input });
+  if (!isIterable(result)) return result;
+  const iterator = result[Symbol.asyncIterator]();
+  try {
+    return await iterator.next();
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+function isIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
+}
+
+/** A client that leads, with a node to work on. */
+export async function subjectsOf(kit: Kit): Promise<Subjects & { readonly client: KitClient }> {
+  const client = await kit.client();
+  const { coordinator, session } = client;
+  await coordinator.create("/node", "data");
+  const election = coordinator.election("/election");
+  const leadership = await election.campaign();
+  return {
+    client,
+    coordinator,
+    session,
+    leadership,
+    election,
+    discovery: coordinator.discovery("/services"),
+  };
+}

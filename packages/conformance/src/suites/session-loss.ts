@@ -66,7 +66,7 @@ export const sessionLoss = suite("session loss", (test) => {
       await kit.within("the calls", session.timeoutMs, late);
       await link.heal();
       await kit.within("the next session", 3 * session.timeoutMs, coordinator.session());
-      await kit.sleep(session.timeoutMs / 2);
+      await allGone(kit, scene);
       await nothingLate(scene);
     },
   );

@@ -94,6 +94,33 @@ describe("lease", () => {
     expect(seen).toEqual(["lost"]);
   });
 
+  test("nor does one that comes after the deadline and before its timer", async () => {
+    const late = { nowMs: 0, timers: [] as (() => void)[] };
+    const states: SessionState[] = [];
+    const lease = new Lease({
+      clock: {
+        now: () => late.nowMs,
+        schedule: (_, run) => {
+          late.timers.push(run);
+          return () => {};
+        },
+      },
+      timeoutMs,
+      openedAtMs: 0,
+      // Sent in time; by when the reply is looked at, the process has slept past the deadline.
+      renew: async () => {
+        late.nowMs = timeoutMs;
+        return 1_000;
+      },
+      changed: (state) => states.push(state),
+    });
+    late.nowMs = 1_000;
+    late.timers[0]?.();
+    await clock.advance(0);
+    expect(states).toEqual(["lost"]);
+    expect(lease.state).toBe("lost");
+  });
+
   test("lost contact suspends and renews at once; an acknowledgement brings it back", async () => {
     await clock.advance(100);
     lease.disconnected(new Error("cable"));

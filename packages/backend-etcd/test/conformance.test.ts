@@ -16,6 +16,7 @@ conformance({
   capabilities: backend("127.0.0.1:2379").capabilities,
   sessionTimeoutMs,
   offers: [...serverOffers, "compact"],
+  concurrent: true,
   start: async () =>
     serverTarget({
       name,

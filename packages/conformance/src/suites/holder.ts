@@ -2,6 +2,7 @@ import { ok, strictEqual } from "node:assert";
 import type { Kit, KitClient } from "../kit.js";
 import { recordStates } from "../record.js";
 import type { TestProcess } from "../target.js";
+import { steady } from "./support.js";
 
 /** A client that owns ephemeral nodes, one that watches them, and when each saw what, on one clock. */
 export interface Scene {
@@ -19,7 +20,8 @@ export interface Scene {
 
 /** Scenes of one test differ in their `root`, below which everything is. */
 export async function sceneOf(kit: Kit, root = ""): Promise<Scene> {
-  const [holder, observer] = [await kit.client(), await kit.client()];
+  // The observer must outlast what befalls the holder, and a machine that stalls.
+  const [holder, observer] = [await kit.client(), await kit.client(steady(kit))];
   const nodes = [`${root}/held`, `${root}/deep/held`, `${root}/deep/er/held`];
   for (const path of nodes) await holder.session.create(path, "held", { ephemeral: true, parents: true });
   let lostAtMs: number | undefined;
@@ -29,12 +31,12 @@ export async function sceneOf(kit: Kit, root = ""): Promise<Scene> {
   });
   const watched = new Set<string>();
   const watch = async (path: string) => {
-    for await (const node of observer.session.watch(path)) {
+    for await (const node of observer.coordinator.watch(path)) {
       watched.add(path);
       if (node === undefined) goneAtMs ??= kit.clock.now();
     }
   };
-  // They end with the observer's session.
+  // They end with the observer.
   for (const path of nodes) watch(path).catch(() => {});
   const states = recordStates(holder.session);
   await kit.until("all nodes watched", holder.session.timeoutMs, () => watched.size === nodes.length);

@@ -4,8 +4,10 @@ import type { BackendSession } from "../backend/session.js";
 import type { StopWatch } from "../backend/watch.js";
 import { ConclaveError, type Outcome } from "../errors.js";
 import { aborted, Calls } from "./calls.js";
+import { firstOf } from "./first-of.js";
 import { Lease, type SessionState } from "./lease.js";
 import { onAbort } from "./on-abort.js";
+import { pause } from "./pause.js";
 
 /** How long to hold back before trying again where contact is said to be there and still calls fail: a share of the timeout. */
 const retryShare = 1 / 50;
@@ -135,24 +137,14 @@ export class LiveSession {
     }
   }
 
-  /** Waits until there is contact again. */
+  /** Waits until there is contact again, the session is over, or `signal` aborts; the caller looks which. */
   async #contact(signal: AbortSignal | undefined): Promise<void> {
-    if (this.state === "connected")
-      await this.#calls.run(() => this.#pause(this.timeoutMs * retryShare), "not-applied", signal);
-    while (this.state === "suspended") await this.#calls.run(() => this.#nextState(), "not-applied", signal);
-  }
-
-  #nextState(): Promise<void> {
-    return new Promise((resolve) => {
-      const stop = this.onState(() => {
-        stop();
-        resolve();
-      });
-    });
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => this.clock.schedule(ms, resolve));
+    if (this.state === "connected") {
+      await pause(this.clock, this.timeoutMs * retryShare, signal, this.signal);
+    }
+    while (this.state === "suspended" && !signal?.aborted) {
+      await firstOf<void>((resolve) => [this.onState(() => resolve()), onAbort(signal, resolve)]);
+    }
   }
 
   #changed(state: SessionState, reason: ConclaveError | undefined): void {

@@ -24,7 +24,8 @@ export class Discovery {
    * back by itself in the next session, with its latest payload, unless it was withdrawn meanwhile (DISC-1, DISC-2). With no
    * store yet it waits for one (DISC-4). An entry of the same id from an earlier session is replaced.
    * Given up by `signal` or `timeoutMs`, nothing stays registered.
-   * Errors: `INVALID_PATH` (name, id), `INVALID_ARGUMENT`, `DATA_TOO_LARGE`, `ABORTED`, `TIMEOUT`, `CLOSED`.
+   * Errors: `INVALID_PATH` (name, id), `INVALID_ARGUMENT`, `DATA_TOO_LARGE`, `ABORTED`, `TIMEOUT`, `CLOSED`; `EPHEMERAL_PARENT`,
+   * `ACCESS_DENIED` and whatever else the store refuses the entry with. In later sessions such a refusal is tried again.
    */
   async register(description: InstanceDescription, options: WaitOptions = {}): Promise<Registration> {
     checkOptions("register", description, ["name", "id", "address", "port", "metadata"]);

@@ -20,7 +20,8 @@ export class Registration {
   #instance: Instance;
   #withdrawn = false;
   #sessionId: string | undefined;
-  #published: () => void = () => {};
+  #first: { resolve(): void; reject(error: unknown): void } | undefined;
+  #refusal: unknown;
   /** The writes of this entry, one after another, so that the last word stays the last. */
   #work: Promise<void> = Promise.resolve();
 
@@ -44,11 +45,12 @@ export class Registration {
       : undefined;
   }
 
-  /** Resolves when the entry stands for the first time. */
+  /** Resolves when the entry stands for the first time; rejects when the store refuses it, for any reason but lost contact. */
   firstPublished(): Promise<void> {
     if (this.#sessionId !== undefined) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#published = resolve;
+    if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
+    return new Promise((resolve, reject) => {
+      this.#first = { resolve, reject };
     });
   }
 
@@ -104,11 +106,13 @@ export class Registration {
         if (await live.idempotent((backend) => this.#put(backend, encode(instance, this.#path)))) {
           if (this.#instance !== instance) continue;
           this.#sessionId = live.id;
-          this.#published();
+          this.#first?.resolve();
           return;
         }
       } catch (error) {
         if (live.signal.aborted) throw error;
+        this.#refusal = error;
+        this.#first?.reject(error);
         await pause(live.clock, live.timeoutMs * holdBackShare, live.signal);
       }
     }

@@ -130,6 +130,16 @@ export const discovery = suite("discovery", (test) => {
     await shows(kit, view, "");
   });
 
+  test("DISC-1", "an entry that the store refuses makes the registration fail, not wait", async (kit) => {
+    const { coordinator, session } = await kit.client(steady(kit));
+    await session.create(`${directory}/web`, "", { ephemeral: true, parents: true });
+    const refused = coordinator.discovery(directory).register(web("one", 1));
+    await rejects(kit.within("the refusal", soonMs(kit), refused), "EPHEMERAL_PARENT");
+    await session.delete(`${directory}/web`);
+    await kit.sleep(kit.target.sessionTimeoutMs);
+    assert.equal(await session.exists(`${directory}/web`), false, "nothing of it is tried again");
+  });
+
   test("DISC-1", "wrong arguments are refused, and nothing is registered", async (kit) => {
     const { coordinator } = await kit.client();
     const services = coordinator.discovery(directory);

@@ -4,9 +4,8 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const check = process.argv.includes("--check");
-const documents = ["README.md", ...readdirSync("docs").map((name) => join("docs", name))].filter((name) =>
-  name.endsWith(".md"),
-);
+const inDocs = readdirSync("docs", { recursive: true }).map((name) => join("docs", name));
+const documents = ["README.md", ...inDocs].filter((name) => name.endsWith(".md"));
 
 let stale = 0;
 let shown = 0;

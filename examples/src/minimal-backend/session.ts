@@ -105,11 +105,12 @@ export class MinimalSession implements BackendSession {
     });
   }
 
-  first(line: string): Promise<Node | undefined> {
-    return this.#request(() => {
-      const first = this.#inOrder(line).at(0);
-      return first && this.#nodeOf(first);
-    });
+  entries(line: string, limit: number): Promise<readonly Node[]> {
+    return this.#request(() =>
+      this.#inOrder(line)
+        .slice(0, limit)
+        .map((entry) => this.#nodeOf(entry)),
+    );
   }
 
   watchNode(path: string, sink: NodeSink): StopWatch {

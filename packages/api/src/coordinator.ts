@@ -13,6 +13,7 @@ import { NodeClient, type StartWatch } from "./node-client.js";
 import type { CallOptions } from "./node-writer.js";
 import { Discovery } from "./recipes/discovery.js";
 import { Election } from "./recipes/election.js";
+import { Lock } from "./recipes/lock.js";
 import { Session } from "./session.js";
 
 /**
@@ -64,6 +65,12 @@ export class Coordinator extends NodeClient {
   election(path: string): Election {
     checkPath(path);
     return new Election(this.#keeper, path);
+  }
+
+  /** The lock whose contenders stand in line under `path`; made on first use. */
+  lock(path: string): Lock {
+    checkPath(path);
+    return new Lock(this.#keeper, path);
   }
 
   /** The directory of services under `path`; made on first use. */

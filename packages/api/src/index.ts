@@ -20,8 +20,11 @@ export {
 } from "./node-writer.js";
 export { Discovery } from "./recipes/discovery.js";
 export { type CampaignOptions, Election, type Leader, type LeadOptions } from "./recipes/election.js";
+export { Hold } from "./recipes/hold.js";
 export type { Instance, InstanceDescription } from "./recipes/instance.js";
 export { Leadership } from "./recipes/leadership.js";
+export { type AcquireOptions, type Contender, Lock, type TryAcquireOptions } from "./recipes/lock.js";
+export { LockHold } from "./recipes/lock-hold.js";
 export { Registration } from "./recipes/registration.js";
 export { ServiceView } from "./recipes/service-view.js";
 export { Session } from "./session.js";

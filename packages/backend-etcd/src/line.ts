@@ -31,7 +31,7 @@ export class Lines {
     const path = `${line === "/" ? "" : line}/${lineEntryName(sessionId)}`;
     const own: CreateOperation = { ...emptyNode(path), data: entry.data, ephemeral: true, parents: true };
     const ancestors = ancestorsOf(path);
-    const newest = range(this.#entries(line), "Descend", 2);
+    const newest = range(this.#below(line), "Descend", 2);
     let missing: readonly string[] = [];
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       const made = missing.map(emptyNode);
@@ -67,7 +67,7 @@ export class Lines {
       ],
       success: [
         range(
-          { ...this.#entries(ticket.line), max_create_revision: String(ticket.createRevision - 1n) },
+          { ...this.#below(ticket.line), max_create_revision: String(ticket.createRevision - 1n) },
           "Descend",
           1,
         ),
@@ -88,15 +88,14 @@ export class Lines {
     });
   }
 
-  async first(line: string): Promise<Node | undefined> {
+  async entries(line: string, limit: number): Promise<readonly Node[]> {
     const { kvs } = await this.#store.range({
-      ...this.#entries(line),
+      ...this.#below(line),
       sort_target: "Create",
       sort_order: "Ascend",
-      limit: 1,
+      limit,
     });
-    const found = kvs[0];
-    return found === undefined ? undefined : toNode(this.#store.keys.path(found.key), found);
+    return kvs.map((kv) => toNode(this.#store.keys.path(kv.key), kv));
   }
 
   /** After a lost reply: the entry is there by its unique name, and only who is ahead has to be read. */
@@ -109,7 +108,7 @@ export class Lines {
     return { ...ticket, ahead: standing.ahead };
   }
 
-  #entries(line: string) {
+  #below(line: string) {
     return this.#store.keys.below(line);
   }
 

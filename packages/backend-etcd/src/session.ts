@@ -143,8 +143,8 @@ export class EtcdSession implements BackendSession {
     return this.#lines.leave(ticket);
   }
 
-  first(line: string): Promise<Node | undefined> {
-    return this.#lines.first(line);
+  entries(line: string, limit: number): Promise<readonly Node[]> {
+    return this.#lines.entries(line, limit);
   }
 
   watchNode(path: string, sink: NodeSink): StopWatch {

@@ -68,7 +68,7 @@ describe("one request", () => {
     expect(await cost(() => session.childNodes("/line", linearizable))).toBe(1);
     expect(await cost(() => session.enqueue("/line", { label: "lock", data: bytes("") }))).toBe(1);
     expect(await cost(() => session.standing(ticket))).toBe(1);
-    expect(await cost(() => session.first("/line"))).toBe(1);
+    expect(await cost(() => session.entries("/line", 1))).toBe(1);
     expect(await cost(() => session.leave(ticket))).toBe(1);
   });
 });

@@ -42,10 +42,10 @@ test("INTEROP-1 `etcdctl lock` waits for our entry, then holds", async () => {
   const go = etcdctl("lock", `${setting.namespace}/lock`);
   await eventually(async () => expect(await session.children("/lock", linearizable)).toHaveLength(2));
   expect(go.lines).toEqual([]);
-  expect((await session.first("/lock"))?.path).toBe(ticket.path);
+  expect((await session.entries("/lock", 1))[0]?.path).toBe(ticket.path);
   await session.leave(ticket);
   await eventually(() => expect(go.lines[0]).toBeDefined());
-  const holder = await session.first("/lock");
+  const holder = (await session.entries("/lock", 1))[0];
   expect(go.lines[0]).toBe(`${setting.namespace}${holder?.path}`);
 });
 
@@ -76,7 +76,7 @@ test("INTEROP-1 `etcdctl elect` and we take turns as leader, and each sees the o
   expect(candidate.lines).toEqual([]);
   await session.leave(ticket);
   await eventually(() => expect(candidate.lines.join(" ")).toContain("theirs"));
-  expect(text(await session.first("/election"))).toBe("theirs");
+  expect(text((await session.entries("/election", 1))[0])).toBe("theirs");
   const again = await session.enqueue("/election", { label: "latch", data: bytes("ours again") });
   expect(`${setting.namespace}${again.ahead}`).toBe(candidate.lines[0]);
   expect(again.createRevision).toBeGreaterThan(ticket.createRevision);

@@ -11,7 +11,7 @@ export type RequestMethod =
   | "enqueue"
   | "standing"
   | "leave"
-  | "first"
+  | "entries"
   | "watch"
   | "close";
 

@@ -126,8 +126,15 @@ export class MemorySession implements BackendSession {
     });
   }
 
-  first(line: string): Promise<Node | undefined> {
-    return this.#contact.request("first", () => this.#view(this.#find(line)?.first));
+  entries(line: string, limit: number): Promise<readonly Node[]> {
+    return this.#contact.request("entries", () => {
+      const nodes: Node[] = [];
+      let entry = this.#find(line)?.first;
+      for (; entry !== undefined && nodes.length < limit; entry = entry.behind) {
+        nodes.push(nodeView(entry, this.#namespace));
+      }
+      return nodes;
+    });
   }
 
   watchNode(path: string, sink: NodeSink): StopWatch {

@@ -71,20 +71,24 @@ export class Lines {
     }
   }
 
-  async first(line: string): Promise<Node | undefined> {
+  async entries(line: string, limit: number): Promise<readonly Node[]> {
     const parent = this.#namespace.toStore(line);
     try {
       const connection = this.#link.require(line);
       const synced = connection.sync(parent);
       synced.catch(() => {});
       for (;;) {
-        const names = await connection.children(parent, { watch: false });
+        const names = inOrder((await connection.children(parent, { watch: false })) ?? []).slice(0, limit);
         await synced;
-        const name = inOrder(names ?? [])[0];
-        if (name === undefined) return undefined;
-        const found = await connection.get(join(parent, name), { watch: false });
-        // Otherwise it left in between, and somebody else is first.
-        if (found !== undefined) return toNode(join(line, name), found);
+        const found = await Promise.all(
+          names.map(async (name) => {
+            const node = await connection.get(join(parent, name), { watch: false });
+            return node && toNode(join(line, name), node);
+          }),
+        );
+        const nodes = found.filter((node) => node !== undefined);
+        // Otherwise all of them left in between, and others may be first.
+        if (nodes.length > 0 || names.length === 0) return nodes;
       }
     } catch (error) {
       throw toConclaveError(error, line);

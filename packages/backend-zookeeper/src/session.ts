@@ -97,8 +97,8 @@ export class ZooKeeperSession implements BackendSession {
     return this.#lines.leave(ticket);
   }
 
-  first(line: string): Promise<Node | undefined> {
-    return this.#lines.first(line);
+  entries(line: string, limit: number): Promise<readonly Node[]> {
+    return this.#lines.entries(line, limit);
   }
 
   watchNode(path: string, sink: NodeSink): StopWatch {

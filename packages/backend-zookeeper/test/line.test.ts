@@ -38,7 +38,7 @@ test("INTEROP-1 who is ahead is judged by the suffix among all children, whateve
   const second = await session.enqueue("/mixed", { label: "lock", data: bytes("") });
   expect(first.ahead).toBe("/mixed/zz-write-0000000001");
   expect(second.ahead).toBe(first.path);
-  expect((await session.first("/mixed"))?.path).toBe("/mixed/lock-0000000000");
+  expect((await session.entries("/mixed", 1))[0]?.path).toBe("/mixed/lock-0000000000");
 
   await session.commit([remove("/mixed/zz-write-0000000001")], undefined);
   expect(await session.standing(first)).toEqual({ present: true, ahead: "/mixed/lock-0000000000" });
@@ -47,10 +47,10 @@ test("INTEROP-1 who is ahead is judged by the suffix among all children, whateve
   await session.leave(first);
   await session.leave(first);
   expect(await session.standing(first)).toEqual({ present: false });
-  expect((await session.first("/mixed"))?.path).toBe(second.path);
+  expect((await session.entries("/mixed", 1))[0]?.path).toBe(second.path);
   await session.leave(second);
-  expect(await session.first("/mixed")).toBeUndefined();
-  expect(await session.first("/no-such-line")).toBeUndefined();
+  expect((await session.entries("/mixed", 1))[0]).toBeUndefined();
+  expect((await session.entries("/no-such-line", 1))[0]).toBeUndefined();
 });
 
 test("LEAD-2 the create revision grows when the line itself is made anew and the suffix starts again", async () => {

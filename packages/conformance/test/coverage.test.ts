@@ -1,4 +1,4 @@
-import { Coordinator, Discovery, Election, Leadership, Session } from "@conclave/api";
+import { Coordinator, Discovery, Election, Leadership, Lock, LockHold, Session } from "@conclave/api";
 import { allSuites, operations, untested } from "@conclave/conformance";
 import { expect, test } from "vitest";
 
@@ -21,7 +21,7 @@ test("no two cases of one clause have the same title", () => {
 });
 
 /** For whoever extends these classes, not for whoever uses them. */
-const hooks = ["constructor", "commit", "read", "attach", "checkAlive"];
+const hooks = ["constructor", "commit", "read", "attach", "checkAlive", "giveUp"];
 
 test.each(
   Object.entries({
@@ -29,6 +29,8 @@ test.each(
     coordinator: Coordinator,
     leadership: Leadership,
     election: Election,
+    lock: Lock,
+    hold: LockHold,
     discovery: Discovery,
   }),
 )("every public method of %s is in the table of operations", (owner, type) => {

@@ -52,8 +52,8 @@ export interface BackendSession {
   standing(ticket: Ticket): Promise<Standing>;
   /** Removes exactly this entry, if it still stands (LEAD-7). Not called once a watch has shown that it is gone. */
   leave(ticket: Ticket): Promise<void>;
-  /** Reads the first entry of a line, linearizably; `undefined` when nobody stands there. */
-  first(line: string): Promise<Node | undefined>;
+  /** Reads the entries of a line, linearizably, first to last, at most `limit` of them; empty when nobody stands there. */
+  entries(line: string, limit: number): Promise<readonly Node[]>;
 
   watchNode(path: string, sink: NodeSink): StopWatch;
   watchChildren(path: string, sink: ChildNamesSink): StopWatch;

@@ -103,6 +103,19 @@ export async function takeTurn(
   }
 }
 
+/** Joins a line and stays only if nobody is ahead; leaves it again otherwise. */
+export async function tryTurn(
+  live: LiveSession,
+  line: string,
+  entry: LineEntry,
+  signal: AbortSignal | undefined,
+): Promise<Place | undefined> {
+  const place = new Place(live, await join(live, line, entry, signal));
+  if (place.ticket.ahead === undefined) return place;
+  await place.leave();
+  return undefined;
+}
+
 /** Makes the entry; when the caller gives up meanwhile, an entry that was or will be made is removed. */
 async function join(
   live: LiveSession,

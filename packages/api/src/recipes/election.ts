@@ -61,7 +61,7 @@ export class Election {
    */
   async campaign(options: CampaignOptions = {}): Promise<Leadership> {
     checkWaitOptions("campaign", options, ["data"]);
-    const data = toBytes(options.data ?? "", this.#path);
+    const data = this.#bytes(options.data);
     const place = await waiting(this.#keeper.clock, "campaign", options, (signal) =>
       this.#stand(data, signal),
     );
@@ -85,7 +85,7 @@ export class Election {
       );
     }
     const { signal } = options;
-    const data = toBytes(options.data ?? "", this.#path);
+    const data = this.#bytes(options.data);
     for (;;) {
       const place = await this.#standUntilFirst(data, signal);
       const cancel = onAbort(signal, () => place.revoke(aborted(signal)));
@@ -105,7 +105,7 @@ export class Election {
   async leader(options: CallOptions = {}): Promise<Leader | undefined> {
     checkOptions("leader", options, ["signal"]);
     const live = await this.#keeper.live(options.signal);
-    const first = await live.idempotent((backend) => backend.first(this.#path), options.signal);
+    const [first] = await live.idempotent((backend) => backend.entries(this.#path, 1), options.signal);
     return first && leaderOf(first);
   }
 
@@ -116,6 +116,10 @@ export class Election {
   observe(options: CallOptions = {}): AsyncIterable<Leader | undefined> {
     checkOptions("observe", options, ["signal"]);
     return generated(options.signal, (signal) => this.#observe(signal));
+  }
+
+  #bytes(data: Data = ""): Uint8Array {
+    return toBytes(data, this.#path);
   }
 
   async #stand(data: Uint8Array, signal: AbortSignal | undefined): Promise<Place> {
@@ -159,7 +163,10 @@ export class Election {
 
   async *#leadersIn(live: LiveSession, signal: AbortSignal): AsyncGenerator<Leader | undefined, void, void> {
     const session = new Session(live);
-    const readFirst = () => live.idempotent((backend) => backend.first(this.#path), signal);
+    const readFirst = async () => {
+      const [first] = await live.idempotent((backend) => backend.entries(this.#path, 1), signal);
+      return first;
+    };
     for (;;) {
       let first = await readFirst();
       if (first === undefined) {

@@ -7,6 +7,7 @@ import { electionChurn } from "./election-churn.js";
 import { electionLoss } from "./election-loss.js";
 import { guarded } from "./guarded.js";
 import { lead } from "./lead.js";
+import { lock } from "./lock.js";
 import { nodes } from "./nodes.js";
 import { outcomes } from "./outcomes.js";
 import { reads } from "./reads.js";
@@ -36,6 +37,7 @@ export const allSuites: readonly Suite[] = [
   electionLoss,
   electionChurn,
   guarded,
+  lock,
   discovery,
   discoveryFaults,
 ];

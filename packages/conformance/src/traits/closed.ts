@@ -9,8 +9,10 @@ const harmless = new Set([
   "session.close",
   "coordinator.close",
   "coordinator.election",
+  "coordinator.lock",
   "coordinator.discovery",
   "leadership.resign",
+  "hold.release",
 ]);
 
 export function closed(test: Define): void {
@@ -31,7 +33,7 @@ export function closed(test: Define): void {
     const subjects = await subjectsOf(kit);
     await subjects.session.close();
     for (const operation of operations) {
-      if (operation.owner !== "session" && operation.owner !== "leadership") continue;
+      if (!["session", "leadership", "hold"].includes(operation.owner)) continue;
       if (harmless.has(operation.name)) await run(operation, subjects);
       else await rejects(run(operation, subjects), "CLOSED", "not-applied");
     }

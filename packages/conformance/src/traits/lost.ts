@@ -3,7 +3,7 @@ import { rejects } from "../expect.js";
 import type { Define } from "../suite.js";
 import { operations, run, subjectsOf } from "./operations.js";
 
-const harmless = new Set(["session.states", "session.close", "leadership.resign"]);
+const harmless = new Set(["session.states", "session.close", "leadership.resign", "hold.release"]);
 
 export function lost(test: Define): void {
   test(
@@ -18,7 +18,7 @@ export function lost(test: Define): void {
       await client.link.refuse();
       await kit.until("lost", 2 * session.timeoutMs, () => session.state === "lost");
       for (const operation of operations) {
-        if (operation.owner !== "session" && operation.owner !== "leadership") continue;
+        if (!["session", "leadership", "hold"].includes(operation.owner)) continue;
         const running = run(operation, subjects);
         const ended = harmless.has(operation.name)
           ? running

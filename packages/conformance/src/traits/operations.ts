@@ -1,4 +1,13 @@
-import type { Coordinator, Data, Discovery, Election, Leadership, Session } from "@conclave/api";
+import type {
+  Coordinator,
+  Data,
+  Discovery,
+  Election,
+  Leadership,
+  Lock,
+  LockHold,
+  Session,
+} from "@conclave/api";
 import type { Kit, KitClient } from "../kit.js";
 
 /** One of everything that has operations, all of one client. */
@@ -7,6 +16,8 @@ export interface Subjects {
   readonly session: Session;
   readonly leadership: Leadership;
   readonly election: Election;
+  readonly lock: Lock;
+  readonly hold: LockHold;
   readonly discovery: Discovery;
 }
 
@@ -62,7 +73,7 @@ function omitName({ name: _, ...rest }: Features): Omit<Features, "name"> {
   return rest;
 }
 
-function writesOf(owner: "session" | "coordinator" | "leadership"): readonly PublicOperation[] {
+function writesOf(owner: "session" | "coordinator" | "leadership" | "hold"): readonly PublicOperation[] {
   const path = { takesPath: true };
   const both = { ...path, takesData: true };
   const within = (name: string) => ({ name: `transaction (${name})` });
@@ -121,6 +132,9 @@ export const operations: readonly PublicOperation[] = [
   operation("coordinator", "election", { ...local, takesPath: true }, (on, { path }) =>
     on.coordinator.election(path),
   ),
+  operation("coordinator", "lock", { ...local, takesPath: true }, (on, { path }) =>
+    on.coordinator.lock(path),
+  ),
   operation("coordinator", "discovery", { ...local, takesPath: true }, (on, { path }) =>
     on.coordinator.discovery(path),
   ),
@@ -135,6 +149,18 @@ export const operations: readonly PublicOperation[] = [
   ),
   operation("election", "leader", {}, (on, { options }) => on.election.leader(options)),
   operation("election", "observe", { iterates: true }, (on, { options }) => on.election.observe(options)),
+  operation("lock", "acquire", { ...wait, takesData: true }, (on, { data, options }) =>
+    on.lock.acquire({ data, ...options }),
+  ),
+  operation("lock", "tryAcquire", { takesData: true }, (on, { data, options }) =>
+    on.lock.tryAcquire({ data, ...options }),
+  ),
+  operation("lock", "withLock", { ...wait, takesData: true }, (on, { data, options }) =>
+    on.lock.withLock(() => "held", { data, ...options }),
+  ),
+  operation("lock", "contenders", {}, (on, { options }) => on.lock.contenders(options)),
+  ...writesOf("hold"),
+  operation("hold", "release", local, (on) => on.hold.release()),
   operation("discovery", "register", { ...wait, takesData: true }, (on, { data, options }) =>
     on.discovery.register({ name: "service", address: "a", port: 1, metadata: asText(data) }, options),
   ),
@@ -172,12 +198,15 @@ export async function subjectsOf(kit: Kit): Promise<Subjects & { readonly client
   await coordinator.create("/node", "data");
   const election = coordinator.election("/election");
   const leadership = await election.campaign();
+  const hold = await coordinator.lock("/held").acquire();
   return {
     client,
     coordinator,
     session,
     leadership,
     election,
+    lock: coordinator.lock("/lock"),
+    hold,
     discovery: coordinator.discovery("/services"),
   };
 }

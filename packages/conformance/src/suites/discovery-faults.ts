@@ -175,7 +175,7 @@ export const discoveryFaults = suite("discovery across faults", (test) => {
         await kit.within("unregister", soonMs(kit), registration.unregister());
         assert.equal(await entries(observer.coordinator), "");
       }
-      assert.equal(client.session.state, "connected");
+      assert.equal(client.session.signal.aborted, false);
       await staysAway(kit, observer);
     },
   );

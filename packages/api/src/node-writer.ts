@@ -157,8 +157,19 @@ function deleteOperation(path: string, ifVersion: number | undefined): Operation
   return { type: "delete", path, ifVersion };
 }
 
+/** The fields that an operation of a transaction may have, by its type. */
+const operationFields: Readonly<Record<TransactionOperation["type"], readonly string[]>> = {
+  create: ["type", "path", "data", "ephemeral", "sequential"],
+  set: ["type", "path", "data", "ifVersion"],
+  delete: ["type", "path", "ifVersion"],
+  check: ["type", "path", "exists", "ifVersion"],
+};
+
 function completeOne(operation: TransactionOperation): Operation {
-  switch (operation.type) {
+  const fields = operationFields[operation?.type];
+  // Of a wrong type more is said below.
+  if (fields) checkOptions(`transaction: ${operation.type}`, operation, fields);
+  switch (operation?.type) {
     case "create": {
       const { path, data = "", ephemeral = false, sequential = false } = operation;
       return createOperation(path, data, ephemeral, sequential, false);
@@ -171,12 +182,17 @@ function completeOne(operation: TransactionOperation): Operation {
       const { path, exists = true, ifVersion } = operation;
       checkPath(path);
       checkVersion(ifVersion, path);
+      if (!exists && ifVersion !== undefined) {
+        throw new ConclaveError("INVALID_ARGUMENT", "a check for no node at all can have no ifVersion", {
+          path,
+        });
+      }
       return { type: "check", path, exists, ifVersion };
     }
     default:
       throw new ConclaveError(
         "INVALID_ARGUMENT",
-        `an operation's type is create, set, delete or check, not ${JSON.stringify((operation as { type: unknown }).type)}`,
+        `an operation's type is create, set, delete or check, not ${JSON.stringify((operation as { type?: unknown } | undefined)?.type)}`,
       );
   }
 }

@@ -57,6 +57,10 @@ export class Session extends NodeClient {
     return this.#live.close();
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   protected override commit(
     operations: readonly Operation[],
     signal: AbortSignal | undefined,

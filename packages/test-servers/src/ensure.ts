@@ -33,9 +33,7 @@ export async function ensureInstalled(needs: readonly Need[]): Promise<readonly 
 }
 
 async function ensureServer(need: Kind, apt: Apt): Promise<EnsureReport> {
-  const { variable, debianPackages, hint, findBinary } = kinds[need];
-  const given = process.env[variable];
-  if (given !== undefined && given !== "") return { need, ok: true, message: `named by ${variable}` };
+  const { debianPackages, hint, findBinary } = kinds[need];
   const found = findBinary();
   if (found !== undefined) return { need, ok: true, message: found.path };
   if (await dockerAnswers()) return { need, ok: true, message: "will run in Docker" };
@@ -46,7 +44,7 @@ async function ensureServer(need: Kind, apt: Apt): Promise<EnsureReport> {
   return {
     need,
     ok: false,
-    message: `MISSING: ${failure ?? `${debianPackages.join(" ")} did not bring it`}\n  otherwise: start Docker, or set ${variable}, or ${hint}`,
+    message: `MISSING: ${failure ?? `${debianPackages.join(" ")} did not bring it`}\n  otherwise: start Docker, or ${hint}`,
   };
 }
 

@@ -54,11 +54,16 @@ async function start<K extends string, O extends StartOptions>(
     }
   }
   if (binary !== undefined) return announce(await startBinary(kind, binary, options), binary.path);
+  const passedOver = given
+    ? ` (${kind.variable} names one, but here it must be one that can be restarted)`
+    : "";
   throw new Error(
-    `There is no ${kind.kind} to test with. Any of these will do:\n` +
+    `There is no ${kind.kind} to test with${passedOver}. Any of these will do:\n` +
       `  - Debian or Ubuntu: apt-get install ${kind.debianPackages.join(" ")}   (as root: node packages/test-servers/dist/install.js)\n` +
       `  - start Docker\n` +
-      `  - name a running server: ${kind.variable}=${kind.url("127.0.0.1", kind.defaultPort)}\n` +
+      (given
+        ? ""
+        : `  - name a running server: ${kind.variable}=${kind.url("127.0.0.1", kind.defaultPort)}\n`) +
       `  - ${kind.hint}`,
   );
 }

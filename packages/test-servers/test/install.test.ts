@@ -39,13 +39,6 @@ describe("the install script", () => {
     expect(out).toBe("");
     expect(err).toMatch(/\*\*\* .*etcd: MISSING: .*etcd-server/);
     expect(err).toMatch(/\*\*\* .*zookeeper: MISSING: .*libzookeeper-java default-jre-headless/);
-    expect(err).toContain("CONCLAVE_ETCD_URL");
-  });
-
-  it("is content with a server that the environment names", async () => {
-    const env = { ...bare, CI: "true", CONCLAVE_ETCD_URL: "http://127.0.0.1:2379" };
-    const { code, out } = await finished(spawnNode(script, { args: ["etcd"], env }));
-    expect({ code, out }).toEqual({ code: 0, out: "test-servers: etcd: named by CONCLAVE_ETCD_URL" });
   });
 
   it("refuses to install what it doesn't know", async () => {

@@ -3,7 +3,7 @@ import { ConclaveError } from "../errors.js";
 
 /** The most bytes that a node's data may have, on every backend (NODE-9). */
 export const maxDataBytes = 1_000_000;
-/** The most UTF-16 code units that a path may have, namespace included (NODE-8). */
+/** The most UTF-16 code units that a path may have (NODE-8). */
 export const maxPathLength = 1_000;
 /** Longest delay that a timer can express. */
 export const maxDurationMs = 2_147_483_647;
@@ -99,6 +99,9 @@ export function checkOptions(where: string, options: object | undefined, known: 
   rejectUnknownOptions(where, options, known);
   const { signal } = options as { signal?: unknown };
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new ConclaveError("INVALID_ARGUMENT", `${where}: signal must be an AbortSignal`);
+    throw new ConclaveError(
+      "INVALID_ARGUMENT",
+      `${where}: signal must be an AbortSignal, not ${String(signal)}`,
+    );
   }
 }

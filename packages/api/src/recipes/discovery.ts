@@ -1,10 +1,10 @@
 import { aborted } from "../internal/calls.js";
-import { checkOptions } from "../internal/check.js";
+import { checkPath } from "../internal/check.js";
 import { firstOf } from "../internal/first-of.js";
 import type { Keeper } from "../internal/keeper.js";
 import { onAbort } from "../internal/on-abort.js";
 import { checkWaitOptions, type WaitOptions, waiting } from "../internal/wait.js";
-import { checkSegment, encode, type InstanceDescription, instanceOf } from "./instance.js";
+import { checkDescription, checkSegment, encode, type InstanceDescription, instanceOf } from "./instance.js";
 import { Registration } from "./registration.js";
 import { ServiceView } from "./service-view.js";
 
@@ -28,11 +28,12 @@ export class Discovery {
    * `ACCESS_DENIED` and whatever else the store refuses the entry with. In later sessions such a refusal is tried again.
    */
   async register(description: InstanceDescription, options: WaitOptions = {}): Promise<Registration> {
-    checkOptions("register", description, ["name", "id", "address", "port", "metadata"]);
+    checkDescription("register", description, ["name", "id", "address", "port", "metadata"]);
     checkWaitOptions("register", options);
     this.#keeper.check();
     const instance = instanceOf(description);
     const path = `${this.#path}/${instance.name}/${instance.id}`;
+    checkPath(path);
     encode(instance, path);
     return this.#first("register", options, new Registration(this.#keeper, path, instance), {
       done: (registration) => registration.firstPublished(),
@@ -49,7 +50,9 @@ export class Discovery {
     checkSegment(name);
     checkWaitOptions("view", options);
     this.#keeper.check();
-    return this.#first("view", options, new ServiceView(this.#keeper, `${this.#path}/${name}`, name), {
+    const path = `${this.#path}/${name}`;
+    checkPath(path);
+    return this.#first("view", options, new ServiceView(this.#keeper, path, name), {
       done: (view) => view.firstRead(),
       undo: (view) => view.close(),
     });

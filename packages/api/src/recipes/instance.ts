@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Node } from "../backend/operations.js";
 import { ConclaveError } from "../errors.js";
-import { checkPath, toBytes } from "../internal/check.js";
+import { checkOptions, checkPath, toBytes } from "../internal/check.js";
 
 /** What a process says of itself when it registers. */
 export interface InstanceDescription {
@@ -34,6 +34,14 @@ export function checkSegment(name: string): void {
     );
   }
   checkPath(`/${name}`);
+}
+
+/** Throws `INVALID_ARGUMENT` for what is no object, or has fields that nobody asked for. */
+export function checkDescription(where: string, description: object, known: readonly string[]): void {
+  if (description === undefined) {
+    throw new ConclaveError("INVALID_ARGUMENT", `${where}: takes an object, not undefined`);
+  }
+  checkOptions(where, description, known);
 }
 
 /** Validates a description and completes it. */

@@ -4,7 +4,7 @@ import { ConclaveError } from "../errors.js";
 import type { Keeper } from "../internal/keeper.js";
 import type { LiveSession } from "../internal/live-session.js";
 import { pause } from "../internal/pause.js";
-import { encode, type Instance, type InstanceDescription, instanceOf } from "./instance.js";
+import { checkDescription, encode, type Instance, type InstanceDescription, instanceOf } from "./instance.js";
 
 /** How long to hold back when the store refuses the entry, as a share of the session timeout. */
 const holdBackShare = 1 / 10;
@@ -61,6 +61,7 @@ export class Registration {
   async update(change: Partial<Pick<InstanceDescription, "address" | "port" | "metadata">>): Promise<void> {
     if (this.#withdrawn)
       throw new ConclaveError("CLOSED", "the registration was withdrawn", { path: this.#path });
+    checkDescription("update", change, ["address", "port", "metadata"]);
     const instance = instanceOf({ ...this.#instance, ...change });
     encode(instance, this.#path);
     this.#instance = instance;

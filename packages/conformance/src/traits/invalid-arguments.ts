@@ -8,7 +8,7 @@ const notOptions: readonly unknown[] = [
   null,
   7,
   "options",
-  { unknwon: 1 },
+  { ifversion: 1 },
   { signal: {} },
   { signal: "abort" },
 ];
@@ -72,6 +72,13 @@ export function invalidArguments(test: Define): void {
         Array.from({ length: 33 }, (_, index) => ({ type: "create", path: `/n${index}` })),
         [create, { type: "set", path: "/a", data: "" }],
         [create, { type: "move", path: "/b" }],
+        // A compare-and-swap that is misspelt must not become none.
+        [{ type: "set", path: "/a", data: "", ifversion: 0 }],
+        [{ type: "delete", path: "/a", version: 0 }],
+        [{ ...create, parents: true }],
+        [{ type: "check", path: "/a", exists: false, ifVersion: 0 }],
+        [null],
+        [7],
         "create",
         null,
       ];
@@ -84,10 +91,20 @@ export function invalidArguments(test: Define): void {
         { ...instance, port: 1.5 },
         { ...instance, address: "" },
         { ...instance, address: 7 },
-        { ...instance, unknwon: 1 },
+        { ...instance, adress: "b" },
         { ...instance, metadata: circular },
         { ...instance, metadata: 1n },
       ];
+      const changes: readonly unknown[] = [
+        null,
+        undefined,
+        7,
+        { adress: "b" },
+        { id: "b" },
+        { name: "b" },
+        { port: 0 },
+      ];
+      const registration = await discovery.register(instance);
       const names = ["", "a/b", ".", "..", "a\u0000"];
       await withoutContact(kit, client, async () => {
         for (const subject of [session, coordinator, leadership]) {
@@ -99,6 +116,11 @@ export function invalidArguments(test: Define): void {
         for (const wrong of instances) {
           await rejects(discovery.register(wrong as typeof instance), "INVALID_ARGUMENT");
         }
+        await rejects(discovery.register(undefined as never), "INVALID_ARGUMENT");
+        for (const change of changes)
+          await rejects(registration.update(change as object), "INVALID_ARGUMENT");
+        const [name, id] = ["n".repeat(500), "i".repeat(600)];
+        await rejects(discovery.register({ ...instance, name, id }), "INVALID_PATH");
         for (const name of names) {
           await rejects(discovery.register({ ...instance, name }), "INVALID_PATH");
           await rejects(discovery.register({ ...instance, id: name }), "INVALID_PATH");

@@ -102,7 +102,7 @@ class LocalServer<Kind extends string, Options extends StartOptions> {
       url: this.#url,
       origin: "binary",
       control: {
-        pause: async () => this.#process?.signal("SIGSTOP"),
+        pause: async () => this.#process?.pause(),
         resume: async () => this.#process?.signal("SIGCONT"),
         kill: () => this.#inTurn(() => this.#kill()),
         restart: (options) => this.#inTurn(() => this.#restart(options)),

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { accessSync, closeSync, constants, openSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { removeFolders } from "./folders.js";
+import { stopped } from "./stopped.js";
 
 /** How a process ended. */
 export interface Exit {
@@ -16,6 +17,8 @@ export interface ManagedProcess {
   readonly ended: Exit | undefined;
   readonly exit: Promise<Exit>;
   signal(signal: NodeJS.Signals): void;
+  /** Stops it with SIGSTOP; resolves when none of its threads runs. */
+  pause(): Promise<void>;
 }
 
 export interface SpawnLoggedOptions {
@@ -90,6 +93,11 @@ export function manage(child: ChildProcess): ManagedProcess {
     exit,
     signal: (signal) => {
       if (ended === undefined) child.kill(signal);
+    },
+    pause: async () => {
+      if (ended !== undefined) return;
+      child.kill("SIGSTOP");
+      await stopped(pid);
     },
   };
 }

@@ -26,7 +26,7 @@ export interface ChildHandle {
   readonly messages: readonly unknown[];
   readonly exit: Promise<Exit>;
   /** Freezes the process: neither its code nor its timers run. */
-  pause(): void;
+  pause(): Promise<void>;
   resume(): void;
   /** Kills it, by default at once and even while paused. Resolves when it has ended. */
   kill(signal?: NodeJS.Signals): Promise<Exit>;
@@ -130,7 +130,7 @@ export function spawnNode(module: string | URL, options: SpawnNodeOptions = {}):
     stderr,
     messages,
     exit: managed.exit,
-    pause: () => managed.signal("SIGSTOP"),
+    pause: () => managed.pause(),
     resume: () => managed.signal("SIGCONT"),
     kill: (signal = "SIGKILL") => {
       managed.signal(signal);

@@ -75,7 +75,7 @@ describe("calls", () => {
 describe("process control", () => {
   it("freezes the child until resume", async () => {
     await child.call("add", 0, 0);
-    child.pause();
+    await child.pause();
     let answered = false;
     const answer = child.call("add", 1, 2).finally(() => {
       answered = true;
@@ -89,7 +89,7 @@ describe("process control", () => {
   });
 
   it("kills a paused child", async () => {
-    child.pause();
+    await child.pause();
     expect(await child.kill()).toEqual({ code: null, signal: "SIGKILL" });
   });
 

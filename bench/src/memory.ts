@@ -121,6 +121,10 @@ async function main(): Promise<void> {
     // Sessions that are still open would keep the process.
     process.exit(0);
   }
+  if (only !== undefined) {
+    console.error(`usage: memory.js [${Object.keys(measurements).join(" | ")}]`);
+    process.exit(2);
+  }
   const results = new Map<string, Rate[][]>();
   for (let round = 0; round < rounds; round += 1) {
     for (const name of Object.keys(measurements)) {

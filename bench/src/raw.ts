@@ -108,8 +108,14 @@ const kinds = [
   ["zookeeper", zookeeperClients],
 ] as const;
 
+const only = process.argv[2];
+if (only !== undefined && !kinds.some(([kind]) => kind === only)) {
+  console.error("usage: raw.js [etcd | zookeeper]");
+  process.exit(2);
+}
+
 for (const [kind, connectAll] of kinds) {
-  if (process.argv[2] !== undefined && process.argv[2] !== kind) continue;
+  if (only !== undefined && only !== kind) continue;
   const server = await startServer(kind, kind === "zookeeper" ? { tickTimeMs: 500 } : {});
   const clients: RawClient[] = [];
   try {

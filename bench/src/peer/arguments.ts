@@ -22,7 +22,8 @@ export interface Arguments {
 export function parseArguments(given: readonly string[]): Arguments {
   const [store, workload, server, ...rest] = given;
   if ((store !== "zk" && store !== "etcd") || workload === undefined || server === undefined) {
-    throw new Error("usage: peer.js zk|etcd WORKLOAD HOST:PORT [--seconds S] [--clients C]");
+    console.error("usage: peer.js zk|etcd WORKLOAD HOST:PORT [--seconds S] [--clients C]");
+    process.exit(2);
   }
   const option = (name: string) => rest[rest.indexOf(`--${name}`) + 1];
   const has = (name: string) => rest.includes(`--${name}`);

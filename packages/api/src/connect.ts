@@ -56,7 +56,7 @@ export async function connect(backend: Backend, options: ConnectOptions = {}): P
   checkDuration("connect: sessionTimeoutMs", sessionTimeoutMs, 1);
   checkDuration("connect: connectTimeoutMs", connectTimeoutMs, 1);
 
-  const keeper = new Keeper(backend, { namespace, sessionTimeoutMs });
+  const keeper = new Keeper(backend, { namespace, sessionTimeoutMs, connectTimeoutMs });
   keeper.start();
   if (!startDisconnected) await firstSession(keeper, connectTimeoutMs, signal);
   return new Coordinator(keeper);

@@ -40,6 +40,8 @@ export class Session extends NodeClient {
 
   /** Aborts exactly once, when the session is lost or closed; the reason is a `ConclaveError`, `SESSION_LOST` or `CLOSED` (SES-9). */
   get signal(): AbortSignal {
+    // The state is read first: past the deadline that aborts the signal (SES-3).
+    void this.#live.state;
     return this.#live.signal;
   }
 

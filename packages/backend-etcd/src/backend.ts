@@ -7,7 +7,7 @@ import {
   systemClock,
 } from "@conclave/api/backend";
 import { Connection } from "./connection.js";
-import { connectFailed } from "./errors.js";
+import { accessDenied, reasonOf } from "./errors.js";
 import { Keys } from "./keys.js";
 import { checkOptions, type EtcdConfig, type EtcdHost, type EtcdOptions } from "./options.js";
 import { EtcdSession, type Granted } from "./session.js";
@@ -15,6 +15,8 @@ import { within } from "./within.js";
 
 /** How long an attempt that is given up may take to undo what it did at the store. */
 const CLEANUP_MS = 1_000;
+/** Of the time to connect, for all hosts together: the rest is for reporting which failed. */
+const SHARE_OF_CONNECT = 0.8;
 
 /**
  * Conclave on etcd v3 (3.4 or later).
@@ -35,33 +37,44 @@ export function etcd(options: EtcdOptions): Backend {
 }
 
 async function openSession(config: EtcdConfig, options: OpenOptions): Promise<BackendSession> {
-  const failures: ConclaveError[] = [];
-  for (const host of config.hosts) {
+  const { hosts } = config;
+  const share = (SHARE_OF_CONNECT * options.connectTimeoutMs) / hosts.length;
+  const timeoutMs = Math.ceil(Math.min(config.connectTimeoutMs, share));
+  const first = Math.floor(Math.random() * hosts.length);
+  const failures: string[] = [];
+  let cause: unknown;
+  let denied: ConclaveError | undefined;
+  for (const host of [...hosts.slice(first), ...hosts.slice(0, first)]) {
     try {
-      return await openAt(config, host, options);
+      return await openAt(config, host, timeoutMs, options);
     } catch (error) {
       if (options.signal.aborted) throw aborted(options.signal);
-      failures.push(connectFailed(host.name, error));
+      if (ConclaveError.is(error, "ACCESS_DENIED")) denied ??= accessDenied(host.name, error);
+      cause = error;
+      failures.push(`${host.name}: ${reasonOf(error)}`);
     }
   }
-  const denied = failures.find((failure) => failure.code === "ACCESS_DENIED");
-  const [only] = failures;
   if (denied !== undefined) throw denied;
-  if (only !== undefined && failures.length === 1) throw only;
-  throw new ConclaveError("CONNECT_FAILED", failures.map((failure) => failure.message).join("; "), {
-    cause: new AggregateError(failures),
-  });
+  throw new ConclaveError("CONNECT_FAILED", `no session at etcd: ${failures.join("; ")}`, { cause });
 }
 
-async function openAt(config: EtcdConfig, host: EtcdHost, options: OpenOptions): Promise<BackendSession> {
-  const connection = await Connection.dial(config, host, config.connectTimeoutMs, options.signal);
+async function openAt(
+  config: EtcdConfig,
+  host: EtcdHost,
+  timeoutMs: number,
+  options: OpenOptions,
+): Promise<BackendSession> {
+  const deadlineMs = systemClock.now() + timeoutMs;
+  const connection = await Connection.dial(config, host, timeoutMs, options.signal);
   const lease = newLease();
   const keys = new Keys(options.namespace);
   const granting = grant(connection, keys, lease, options);
   try {
-    const granted = await within(config.connectTimeoutMs, unlessAborted(granting, options.signal), () => {
-      return new Error(`no session within ${config.connectTimeoutMs} ms`);
-    });
+    const granted = await within(
+      deadlineMs - systemClock.now(),
+      unlessAborted(granting, options.signal),
+      () => new Error(`no answer within ${timeoutMs} ms`),
+    );
     return new EtcdSession(config, connection, keys, granted, options.observer);
   } catch (error) {
     void undo(connection, granting, lease);

@@ -75,13 +75,27 @@ export function isAccessReason(reason: string): boolean {
   return reasons.some((known) => reason.includes(known));
 }
 
-/** The error of an attempt to open a session at one host. */
-export function connectFailed(host: string, error: unknown): ConclaveError {
-  if (ConclaveError.is(error, "ACCESS_DENIED")) {
-    return new ConclaveError("ACCESS_DENIED", `${host}: ${error.message}`, { cause: error });
-  }
+export function accessDenied(host: string, error: ConclaveError): ConclaveError {
+  return new ConclaveError("ACCESS_DENIED", `${host}: ${error.message}`, { cause: error });
+}
+
+/** What tells, in an `UNAVAILABLE`, that nothing listens there, or that it is etcd. */
+const SAYS_WHY =
+  /^etcdserver: |^Name resolution failed|\bE(?:CONNREFUSED|NOTFOUND|TIMEDOUT|HOSTUNREACH|NETUNREACH)\b/;
+
+/** Why a session could not be opened, in a few words, for a message that names the host itself. */
+export function reasonOf(error: unknown): string {
   const cause = ConclaveError.is(error, "CONNECTION_LOST") && error.cause !== undefined ? error.cause : error;
-  return new ConclaveError("CONNECT_FAILED", `No session at etcd ${host}: ${describe(cause)}`, { cause });
+  if (!isGrpcError(cause) || cause.code !== Status.UNAVAILABLE) return describe(cause);
+  // What gRPC says of a connection that it could not make, without its own introduction and the time of day.
+  const reason = cause.details
+    .replace(/^No connection established\. Last error: (?:Error: )?/, "")
+    .replace(/\s*Resolution note:.*$/, "")
+    .replace(/\.?\s*\(\d{4}-[^)]*\)\.?$/, "")
+    .replace(/\.$/, "");
+  if (SAYS_WHY.test(reason)) return reason;
+  const foreign = "something answers there, but not as etcd does (or TLS does not match)";
+  return reason === "Failed to connect" ? foreign : `${foreign}: ${reason}`;
 }
 
 function describe(error: unknown): string {

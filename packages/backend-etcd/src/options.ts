@@ -1,7 +1,10 @@
-import { ConclaveError, rejectUnknownOptions } from "@conclave/api/backend";
+import { ConclaveError, checkDuration, rejectUnknownOptions, showOption } from "@conclave/api/backend";
 
 export interface EtcdOptions {
-  /** `"host:port"` or `"http(s)://host:port"`, tried in turn. All with TLS or all without. */
+  /**
+   * Each `"host:port"` or `"http(s)://host:port"`, in a list or separated by commas; tried in turn, from any one on. The
+   * port defaults to 2379. All with TLS or all without.
+   */
   readonly hosts: readonly string[] | string;
   /** A user of etcd's own authentication. */
   readonly auth?: { readonly username: string; readonly password: string };
@@ -11,7 +14,7 @@ export interface EtcdOptions {
     readonly privateKey?: Uint8Array;
     readonly certChain?: Uint8Array;
   };
-  /** How long one host may take to accept a connection, and to open a session on it. Default 5,000. */
+  /** How long one host may take to open a session; less when the time to connect would not do for every host. Default 5,000. */
   readonly connectTimeoutMs?: number;
 }
 
@@ -36,24 +39,26 @@ export interface TlsCredentials {
   readonly certChain?: Buffer;
 }
 
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
-
 export function checkOptions(options: EtcdOptions): EtcdConfig {
   if (typeof options !== "object" || options === null) throw invalid(`etcd: options must be an object`);
   rejectUnknownOptions("etcd", options, ["hosts", "auth", "credentials", "connectTimeoutMs"]);
+  const { connectTimeoutMs = 5_000 } = options;
+  checkDuration("etcd: connectTimeoutMs", connectTimeoutMs, 1);
   return {
     hosts: checkHosts(options.hosts, options.credentials !== undefined),
     auth: options.auth === undefined ? undefined : checkAuth(options.auth),
     credentials: options.credentials === undefined ? undefined : checkCredentials(options.credentials),
-    connectTimeoutMs: checkTimeout(options.connectTimeoutMs ?? 5_000),
+    connectTimeoutMs,
   };
 }
 
 function checkHosts(value: unknown, tls: boolean): EtcdHost[] {
-  const list: unknown = typeof value === "string" ? [value] : value;
+  rejectCredentials(value);
+  const list: unknown = typeof value === "string" ? value.split(",") : value;
   if (!Array.isArray(list) || list.length === 0) {
-    throw invalid(`etcd: hosts must be a host or a list of at least one, got ${show(value)}`);
+    throw invalid(`etcd: hosts must be a list such as ["127.0.0.1:2379"], not ${showOption(value)}`);
   }
+  for (const host of list) rejectCredentials(host);
   const hosts = list.map((host: unknown) => checkHost(host, tls));
   if (new Set(hosts.map((host) => host.url.split(":")[0])).size > 1) {
     throw invalid("etcd: hosts must be all http or all https");
@@ -61,28 +66,31 @@ function checkHosts(value: unknown, tls: boolean): EtcdHost[] {
   return hosts;
 }
 
-function checkHost(value: unknown, tls: boolean): EtcdHost {
-  if (typeof value !== "string") throw invalid(`etcd: a host must be a string, got ${show(value)}`);
-  // Whatever stands before an @ may be a password: it is not repeated in any message.
-  if (value.includes("@")) {
-    throw invalid(
-      `etcd: host ${show(`***@${value.slice(value.lastIndexOf("@") + 1)}`)} carries credentials; use the option auth`,
-    );
+/** Before anything is split or shown: a password may have a comma, too. */
+function rejectCredentials(value: unknown): void {
+  if (typeof value === "string" && value.includes("@")) {
+    throw invalid(`etcd: hosts: ${showOption(value)} carries credentials; use the option auth`);
   }
-  const withScheme = value.includes("://") ? value : `${tls ? "https" : "http"}://${value}`;
+}
+
+function checkHost(value: unknown, tls: boolean): EtcdHost {
+  const wrong = (what: string): ConclaveError => invalid(`etcd: hosts: ${showOption(value)} ${what}`);
+  if (typeof value !== "string") throw wrong("is not host:port");
+  const host = value.trim();
+  const withScheme = host.includes("://") ? host : `${tls ? "https" : "http"}://${host}`;
   const url = URL.canParse(withScheme) ? new URL(withScheme) : undefined;
   if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:") || url.hostname === "") {
-    throw invalid(`etcd: host ${show(value)} is neither "host:port" nor "http(s)://host:port"`);
+    throw wrong("is not host:port, with or without http(s)://");
   }
   if ((url.pathname !== "/" && url.pathname !== "") || url.search !== "" || url.hash !== "") {
-    throw invalid(`etcd: host ${show(value)} has more than a host and a port`);
+    throw wrong("is not host:port: it has more");
   }
   if (tls && url.protocol === "http:") {
-    throw invalid(`etcd: host ${show(value)} is http, but TLS credentials are given`);
+    throw wrong("is http, but TLS credentials are given");
   }
   const explicit = /:(\d+)\/?$/.exec(withScheme)?.[1];
   const port = explicit === undefined ? 2379 : Number(explicit);
-  if (port < 1) throw invalid(`etcd: host ${show(value)} has port ${port}`);
+  if (port < 1) throw wrong("is not host:port: the port is 0");
   const name = `${url.hostname}:${port}`;
   return { name, url: `${url.protocol}//${name}` };
 }
@@ -92,7 +100,7 @@ function checkAuth(value: unknown): { username: string; password: string } {
   rejectUnknownOptions("etcd: auth", value, ["username", "password"]);
   const { username, password } = value as { username?: unknown; password?: unknown };
   if (typeof username !== "string" || username === "") {
-    throw invalid(`etcd: auth.username must be a string that is not empty, got ${show(username)}`);
+    throw invalid(`etcd: auth.username must be a string that is not empty, not ${showOption(username)}`);
   }
   if (typeof password !== "string") throw invalid("etcd: auth.password must be a string");
   return { username, password };
@@ -119,17 +127,6 @@ function checkCredentials(value: unknown): TlsCredentials {
 function bytes(name: string, value: unknown): Buffer {
   if (!(value instanceof Uint8Array)) throw invalid(`etcd: credentials.${name} must be bytes (PEM)`);
   return Buffer.from(value);
-}
-
-function checkTimeout(value: unknown): number {
-  if (typeof value !== "number" || !(value > 0 && value <= MAX_TIMEOUT_MS)) {
-    throw invalid(`etcd: connectTimeoutMs must be a number of milliseconds above 0, got ${show(value)}`);
-  }
-  return value;
-}
-
-function show(value: unknown): string {
-  return JSON.stringify(value) ?? String(value);
 }
 
 function invalid(message: string): ConclaveError {

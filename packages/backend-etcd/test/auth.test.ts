@@ -40,6 +40,7 @@ function failure(options: object, namespace = "/mine") {
     etcd({ hosts: setting.server.url, ...options }).open({
       namespace,
       sessionTimeoutMs: 1_000,
+      connectTimeoutMs: 10_000,
       signal: new AbortController().signal,
       observer: facts(),
     }),

@@ -95,6 +95,7 @@ export function setUp(start: () => Promise<TestServer<"etcd">> = () => startEtcd
       const session = await etcd({ hosts, ...options.options }).open({
         namespace: options.namespace ?? setting.namespace,
         sessionTimeoutMs: options.sessionTimeoutMs ?? 10_000,
+        connectTimeoutMs: 10_000,
         signal: options.signal ?? new AbortController().signal,
         observer: seen,
       });

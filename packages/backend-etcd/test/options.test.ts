@@ -18,7 +18,7 @@ function refusal(options: unknown): ConclaveError {
 describe("options that are wrong are refused at once, by name and value", () => {
   const wrong: [string, unknown, RegExp][] = [
     ["no hosts", {}, /hosts.*undefined/],
-    ["an empty list", { hosts: [] }, /hosts.*\[\]/],
+    ["an empty list", { hosts: [] }, /hosts.*not a list of 0/],
     ["a host that is none", { hosts: ["a b"] }, /"a b"/],
     ["a number", { hosts: [2379] }, /2379/],
     ["another scheme", { hosts: "redis://h:1" }, /"redis:\/\/h:1"/],
@@ -35,6 +35,26 @@ describe("options that are wrong are refused at once, by name and value", () => 
     ["text for bytes", { hosts: "h", credentials: { rootCertificate: "pem" } }, /rootCertificate/],
     ["a timeout of 0", { hosts: "h", connectTimeoutMs: 0 }, /connectTimeoutMs.*0/],
     ["a timeout for ever", { hosts: "h", connectTimeoutMs: Number.POSITIVE_INFINITY }, /connectTimeoutMs/],
+    [
+      "a timeout beyond a timer",
+      { hosts: "h", connectTimeoutMs: 2 ** 31 },
+      /connectTimeoutMs.*not 2147483648/,
+    ],
+    ["a timeout of another type", { hosts: "h", connectTimeoutMs: 5n }, /connectTimeoutMs.*not 5/],
+    ["an object for hosts", { hosts: { url: `u:${SECRET}@h` } }, /hosts.*not an object/],
+    ["a list for a host", { hosts: [[`u:${SECRET}@h`]] }, /a list of 1 is not host:port/],
+    [
+      "an object for a user name",
+      { hosts: "h", auth: { username: { p: SECRET } } },
+      /username.*not an object/,
+    ],
+    ["an empty host", { hosts: "a:1,,b:2" }, /"" is not host:port/],
+    [
+      "credentials with a comma",
+      { hosts: `u:${SECRET},x@h:1` },
+      /"\*\*\*@h:1" carries credentials; use the option auth/,
+    ],
+    ["credentials that were split", { hosts: [`u:${SECRET}`, "x@h:1"] }, /"\*\*\*@h:1" carries credentials/],
     ["nothing", undefined, /options/],
     ["credentials in a host", { hosts: `http://u:${SECRET}@h:1` }, /h:1.*auth/],
     ["credentials with an @", { hosts: `u:${SECRET}@x@h:1` }, /h:1.*auth/],
@@ -51,6 +71,7 @@ test.each([
   { hosts: "127.0.0.1:2379" },
   { hosts: "http://127.0.0.1:2379/" },
   { hosts: ["a", "b:1", "[::1]:2379"] },
+  { hosts: " a:1 , [::1]:2379" },
   { hosts: "https://etcd.example:443" },
   { hosts: "a:1", credentials: { rootCertificate: pem, privateKey: pem, certChain: pem } },
   { hosts: "a:1", auth: { username: "u", password: "" }, connectTimeoutMs: 100 },

@@ -1,8 +1,10 @@
 import { createServer } from "node:net";
+import { connect } from "@conclave/api";
 import { etcd } from "@conclave/backend-etcd";
 import { expireSession } from "@conclave/backend-etcd/testing";
+import { startZooKeeper } from "@conclave/test-servers";
 import { Etcd3 } from "etcd3";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { bytes, create, errorOf, eventually, facts, Listing, linearizable, set, setUp } from "./helpers.js";
 
 const setting = setUp();
@@ -52,6 +54,14 @@ describe("opening", () => {
     expect((await leases()).filter((lease) => !before.has(lease))).toEqual([]);
   });
 
+  test("at any of the hosts, not always at the first", async () => {
+    const random = vi.spyOn(Math, "random").mockReturnValue(0.99);
+    onTestFinished(() => void random.mockRestore());
+    setting.proxy.blackHole();
+    await setting.open({ options: { hosts: [setting.proxy.url, setting.server.url] } });
+    expect(setting.proxy.connections).toBe(0);
+  });
+
   test("at the second host when the first is down", async () => {
     const { session } = await setting.open({
       options: { hosts: ["127.0.0.1:1", setting.server.url] },
@@ -66,6 +76,7 @@ describe("opening where there is no etcd", () => {
       etcd({ hosts: host, ...more }).open({
         namespace: "/",
         sessionTimeoutMs: 1_000,
+        connectTimeoutMs: 10_000,
         signal: new AbortController().signal,
         observer: facts(),
       }),
@@ -75,8 +86,9 @@ describe("opening where there is no etcd", () => {
   test("names host, port and cause", async () => {
     const error = await failure("127.0.0.1:1");
     expect(error).toMatchObject({ code: "CONNECT_FAILED", retryable: true });
-    expect(error.message).toMatch(/127\.0\.0\.1:1.*ECONNREFUSED/);
-    expect((await failure("no-such-host.invalid:2379")).message).toContain("no-such-host.invalid:2379");
+    expect(error.message).toBe("no session at etcd: 127.0.0.1:1: connect ECONNREFUSED 127.0.0.1:1");
+    const unknown = await failure("no-such-host.invalid:2379");
+    expect(unknown.message).toMatch(/^no session at etcd: no-such-host\.invalid:2379: (?!something)/);
   });
 
   test.each([
@@ -94,7 +106,10 @@ describe("opening where there is no etcd", () => {
     try {
       const error = await failure(`127.0.0.1:${port}`);
       expect(error).toMatchObject({ code: "CONNECT_FAILED" });
-      expect(error.message).toContain(`127.0.0.1:${port}`);
+      expect(error.message).toMatch(
+        new RegExp(`^no session at etcd: 127.0.0.1:${port}: something answers there, but not as etcd does`),
+      );
+      expect(error.message).not.toMatch(/No connection established|\d{4}-\d\d-\d\d/);
     } finally {
       await new Promise((resolve) => server.close(resolve));
     }
@@ -105,6 +120,33 @@ describe("opening where there is no etcd", () => {
     const error = await failure(setting.proxy.url, { connectTimeoutMs: 200 });
     expect(error).toMatchObject({ code: "CONNECT_FAILED" });
     expect(error.message).toContain("200 ms");
+  });
+
+  test("connect names a host that is silent, and one that is not comes in time", async () => {
+    setting.proxy.blackHole();
+    const { url } = setting.proxy;
+    const error = await errorOf(connect(etcd({ hosts: url }), { connectTimeoutMs: 1_500 }));
+    expect(error).toMatchObject({ code: "CONNECT_FAILED" });
+    expect(error.message).toContain(
+      `could not connect to etcd within 1500 ms: no session at etcd: ${url.replace("http://", "")}: no answer within 1200 ms`,
+    );
+    // Whichever of them comes first: the last can only be too late if the others had all of the time.
+    const hosts = [url, url, setting.server.url].join();
+    const coordinator = await connect(etcd({ hosts }), { connectTimeoutMs: 4_500 });
+    await coordinator.close();
+  });
+
+  test("but a ZooKeeper", async () => {
+    const zookeeper = await startZooKeeper();
+    try {
+      const error = await failure(`127.0.0.1:${zookeeper.port}`, { connectTimeoutMs: 2_000 });
+      expect(error).toMatchObject({ code: "CONNECT_FAILED" });
+      expect(error.message).toContain(
+        `127.0.0.1:${zookeeper.port}: something answers there, but not as etcd`,
+      );
+    } finally {
+      await zookeeper.stop();
+    }
   });
 });
 

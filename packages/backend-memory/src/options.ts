@@ -1,4 +1,10 @@
-import { type Clock, ConclaveError, rejectUnknownOptions, systemClock } from "@conclave/api/backend";
+import {
+  type Clock,
+  ConclaveError,
+  maxDurationMs,
+  rejectUnknownOptions,
+  systemClock,
+} from "@conclave/api/backend";
 import type { MemoryCluster } from "./cluster.js";
 import type { SessionLimits } from "./store.js";
 
@@ -22,19 +28,17 @@ export interface ClusterSettings extends SessionLimits {
   readonly clock: Clock;
 }
 
-const longestTimerMs = 2_147_483_647;
-
 export function clusterSettings(options: MemoryClusterOptions): ClusterSettings {
   const where = "MemoryCluster";
   rejectUnknownOptions(where, options, ["clock", "minSessionTimeoutMs", "maxSessionTimeoutMs"]);
   const minSessionTimeoutMs = options.minSessionTimeoutMs ?? 1;
-  const maxSessionTimeoutMs = options.maxSessionTimeoutMs ?? longestTimerMs;
+  const maxSessionTimeoutMs = options.maxSessionTimeoutMs ?? maxDurationMs;
   if (!(minSessionTimeoutMs > 0 && minSessionTimeoutMs <= maxSessionTimeoutMs)) {
     const message = `${where}: minSessionTimeoutMs must be above 0 and at most maxSessionTimeoutMs`;
     throw new ConclaveError("INVALID_ARGUMENT", message);
   }
-  if (maxSessionTimeoutMs > longestTimerMs) {
-    throw new ConclaveError("INVALID_ARGUMENT", `${where}: maxSessionTimeoutMs is at most ${longestTimerMs}`);
+  if (maxSessionTimeoutMs > maxDurationMs) {
+    throw new ConclaveError("INVALID_ARGUMENT", `${where}: maxSessionTimeoutMs is at most ${maxDurationMs}`);
   }
   return { clock: options.clock ?? backgroundClock, minSessionTimeoutMs, maxSessionTimeoutMs };
 }

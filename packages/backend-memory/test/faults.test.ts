@@ -66,6 +66,7 @@ test("while refused, open says so; a black hole keeps it waiting", async () => {
     backend.open({
       namespace: "/",
       sessionTimeoutMs: 1000,
+      connectTimeoutMs: 10_000,
       signal: new AbortController().signal,
       observer: { disconnected: () => {}, ended: () => {} },
     });

@@ -169,6 +169,7 @@ test("an aborted open leaves nothing behind, whether or not the store has heard 
     const opening = backend.open({
       namespace: "/",
       sessionTimeoutMs: 5000,
+      connectTimeoutMs: 10_000,
       signal: controller.signal,
       observer,
     });

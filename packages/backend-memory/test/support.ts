@@ -35,6 +35,7 @@ export async function open(settings: OpenSettings): Promise<Opened> {
   const session = await backend.open({
     namespace: settings.namespace ?? "/",
     sessionTimeoutMs: settings.timeoutMs ?? 1000,
+    connectTimeoutMs: 10_000,
     signal: new AbortController().signal,
     observer: { disconnected: () => told.push("disconnected"), ended: () => told.push("ended") },
   });

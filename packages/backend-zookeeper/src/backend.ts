@@ -40,7 +40,7 @@ export function zookeeper(options: ZooKeeperOptions): Backend {
 async function open(
   driver: Driver,
   configuration: Configuration,
-  { namespace: root, sessionTimeoutMs, signal, observer }: OpenOptions,
+  { namespace: root, observer, ...options }: OpenOptions,
 ): Promise<BackendSession> {
   const namespace = new Namespace(root);
   const firstHost = Math.floor(Math.random() * configuration.hosts.length);
@@ -56,8 +56,8 @@ async function open(
   );
   const watches = new Watches(link, namespace);
   const openedAtMs = systemClock.now();
-  const granted = await link.open(sessionTimeoutMs, signal);
-  await prepare(link, namespace, signal);
+  const granted = await link.open(options);
+  await prepare(link, namespace, options.signal);
   return new ZooKeeperSession({ granted, openedAtMs, clock: systemClock, link, namespace, watches });
 }
 

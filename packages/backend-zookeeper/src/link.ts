@@ -1,4 +1,4 @@
-import { ConclaveError } from "@conclave/api/backend";
+import { ConclaveError, type OpenOptions } from "@conclave/api/backend";
 import type {
   Connection,
   ConnectionObserver,
@@ -11,6 +11,8 @@ import type {
 import { Code, reasonOf, ZooKeeperError } from "./errors.js";
 import type { Configuration } from "./options.js";
 
+/** Of the time to connect, for all hosts together: the rest is for reporting which failed. */
+const SHARE_OF_CONNECT = 0.8;
 const FIRST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 500;
 const SHORTEST_ATTEMPT_MS = 250;
@@ -58,14 +60,18 @@ export class Link {
   }
 
   /** Opens the session. Tries each host once. */
-  async open(sessionTimeoutMs: number, signal: AbortSignal): Promise<GrantedSession> {
+  async open(
+    options: Pick<OpenOptions, "sessionTimeoutMs" | "connectTimeoutMs" | "signal">,
+  ): Promise<GrantedSession> {
+    const { sessionTimeoutMs, signal } = options;
     const { hosts, connectTimeoutMs } = this.#options.configuration;
+    const share = (SHARE_OF_CONNECT * options.connectTimeoutMs) / hosts.length;
+    const timeoutMs = Math.ceil(Math.min(connectTimeoutMs, share));
     const failures: string[] = [];
     let cause: unknown;
     for (let attempt = 0; attempt < hosts.length; attempt++) {
       const host = this.#nextHost();
       try {
-        const timeoutMs = connectTimeoutMs;
         this.#connection = await this.#connect({
           host,
           timeoutMs,

@@ -10,12 +10,18 @@ import { nativeTimeoutMs, Relay } from "./relay.js";
 export const nativeDriver: Driver = {
   async connect(options) {
     const createHandle = await loadNative();
-    return shakeHands(options, await dial(options), createHandle());
+    const deadlineMs = performance.now() + options.timeoutMs;
+    return shakeHands(options, await dial(options), createHandle(), deadlineMs);
   },
 };
 
 /** Lets a new native instance shake hands with the server through a relay. */
-function shakeHands(options: ConnectOptions, socket: Socket, native: NativeHandle): Promise<Connection> {
+function shakeHands(
+  options: ConnectOptions,
+  socket: Socket,
+  native: NativeHandle,
+  deadlineMs: number,
+): Promise<Connection> {
   const { signal, timeoutMs, observer } = options;
   return new Promise((resolve, reject) => {
     let granted: GrantedSession | undefined;
@@ -36,7 +42,7 @@ function shakeHands(options: ConnectOptions, socket: Socket, native: NativeHandl
     const onAbort = (): void => fail(signal.reason);
     const timer = setTimeout(
       () => fail(new Error(`no answer in ZooKeeper's protocol within ${timeoutMs} ms`)),
-      timeoutMs,
+      Math.max(0, deadlineMs - performance.now()),
     );
 
     const relay = new Relay({

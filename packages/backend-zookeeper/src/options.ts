@@ -1,4 +1,4 @@
-import { ConclaveError, rejectUnknownOptions } from "@conclave/api/backend";
+import { ConclaveError, checkDuration, rejectUnknownOptions, showOption } from "@conclave/api/backend";
 import type { Auth, Host } from "./driver.js";
 
 export interface ZooKeeperOptions {
@@ -9,7 +9,7 @@ export interface ZooKeeperOptions {
    * nodes that others have protected; nodes that this backend creates are open to all (`world:anyone`).
    */
   readonly auth?: Auth | readonly Auth[];
-  /** How long one server may take to answer when a session is opened. Default 5,000. */
+  /** How long one server may take to answer when a session is opened; less when the time to connect would not do for every server. Default 5,000. */
   readonly connectTimeoutMs?: number;
 }
 
@@ -24,25 +24,36 @@ const DEFAULT_PORT = 2181;
 const DEFAULT_CONNECT_TIMEOUT_MS = 5_000;
 
 export function parseOptions(options: ZooKeeperOptions): Configuration {
-  if (typeof options !== "object" || options === null) invalid(`takes an object, not ${show(options)}`);
+  if (typeof options !== "object" || options === null) invalid(`takes an object, not ${showOption(options)}`);
   rejectUnknownOptions("zookeeper", options, ["hosts", "auth", "connectTimeoutMs"]);
+  const { connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = options;
+  checkDuration("zookeeper: connectTimeoutMs", connectTimeoutMs, 1);
   return {
     hosts: parseHosts(options.hosts),
     auth: parseAuth(options.auth ?? []),
-    connectTimeoutMs: parseTimeout(options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS),
+    connectTimeoutMs,
   };
 }
 
 function parseHosts(hosts: unknown): readonly Host[] {
+  rejectCredentials(hosts);
   const list: unknown = typeof hosts === "string" ? hosts.split(",") : hosts;
   if (!Array.isArray(list) || list.length === 0) {
-    invalid(`hosts must be a list such as ["127.0.0.1:2181"], not ${show(hosts)}`);
+    invalid(`hosts must be a list such as ["127.0.0.1:2181"], not ${showOption(hosts)}`);
   }
+  for (const host of list) rejectCredentials(host);
   return list.map(parseHost);
 }
 
+/** Before anything is split or shown: a password may have a comma, too. */
+function rejectCredentials(value: unknown): void {
+  if (typeof value === "string" && value.includes("@")) {
+    invalid(`hosts: ${showOption(value)} carries credentials; use the option auth`);
+  }
+}
+
 function parseHost(value: unknown): Host {
-  const wrong = (): never => invalid(`hosts: ${show(value)} is not host:port`);
+  const wrong = (): never => invalid(`hosts: ${showOption(value)} is not host:port`);
   if (typeof value !== "string") return wrong();
   // An IPv6 address stands in brackets, as in a URL.
   const match = /^\s*(?:\[([0-9a-fA-F:.%]+)\]|([^\s:/[\]@?#]+))(?::([0-9]{1,5}))?\s*$/.exec(value);
@@ -68,17 +79,6 @@ function isAuth(value: unknown): value is Auth {
   return typeof scheme === "string" && scheme !== "" && typeof auth === "string" && auth !== "";
 }
 
-function parseTimeout(value: unknown): number {
-  if (typeof value !== "number" || !Number.isFinite(value) || value <= 0) {
-    invalid(`connectTimeoutMs must be a positive number of milliseconds, not ${show(value)}`);
-  }
-  return value;
-}
-
 function invalid(what: string): never {
   throw new ConclaveError("INVALID_ARGUMENT", `zookeeper: ${what}`);
-}
-
-function show(value: unknown): string {
-  return JSON.stringify(value) ?? String(value);
 }

@@ -1,4 +1,5 @@
 import { createServer } from "node:net";
+import { connect } from "@conclave/api";
 import { zookeeper } from "@conclave/backend-zookeeper";
 import { freePort, startEtcd, startProxy, startZooKeeper, type TestServer } from "@conclave/test-servers";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
@@ -16,12 +17,18 @@ const observer = {
 };
 
 function open(options: Parameters<typeof zookeeper>[0], signal = new AbortController().signal) {
-  return zookeeper(options).open({ namespace: "/", sessionTimeoutMs: SESSION_TIMEOUT_MS, signal, observer });
+  return zookeeper(options).open({
+    namespace: "/",
+    sessionTimeoutMs: SESSION_TIMEOUT_MS,
+    connectTimeoutMs: 10_000,
+    signal,
+    observer,
+  });
 }
 
 describe("options", () => {
   test.each([
-    [{ hosts: [] }, "[]"],
+    [{ hosts: [] }, "a list of 0"],
     [{ hosts: "" }, '""'],
     [{ hosts: ["host:0"] }, '"host:0"'],
     [{ hosts: ["host:65536"] }, '"host:65536"'],
@@ -29,14 +36,24 @@ describe("options", () => {
     [{ hosts: "http://host:2181" }, '"http"'.slice(0, 5)],
     [{ hosts: "host:2181", connectTimeoutMs: -1 }, "-1"],
     [{ hosts: "host:2181", timeout: 5 }, '"timeout"'],
-  ])("%j are refused at once, naming what is wrong", (options, named) => {
+    [{ hosts: "host:2181", connectTimeoutMs: 2 ** 31 }, "not 2147483648"],
+    [{ hosts: "host:2181", connectTimeoutMs: 5n }, "not 5"],
+    [{ hosts: [2181n] }, "2181 is not host:port"],
+    [{ hosts: ["u:hunter2@h:2181"] }, '"***@h:2181" carries credentials; use the option auth'],
+    [{ hosts: "u:hunter2,x@h:2181" }, '"***@h:2181" carries credentials; use the option auth'],
+    [{ hosts: ["u:hunter2", "x@h:2181"] }, '"***@h:2181" carries credentials; use the option auth'],
+    [{ hosts: { url: "u:hunter2@h" } }, "not an object"],
+    [{ hosts: [["u:hunter2@h"]] }, "a list of 1 is not host:port"],
+    ["http://u:hunter2@h", 'not "***@h"'],
+  ])("%# are refused at once, naming what is wrong", (options, named) => {
     let error: unknown;
     try {
-      zookeeper(options);
+      zookeeper(options as Parameters<typeof zookeeper>[0]);
     } catch (thrown) {
       error = thrown;
     }
     expect(error).toMatchObject({ code: "INVALID_ARGUMENT", message: expect.stringContaining(named) });
+    expect(error).toMatchObject({ message: expect.not.stringContaining("hunter2") });
   });
 
   test("credentials never show in a message", () => {
@@ -105,6 +122,23 @@ describe("CONNECT_FAILED names the host and the reason", () => {
     expect(session.timeoutMs).toBe(SESSION_TIMEOUT_MS);
   });
 
+  test("connect names a host that is silent, and one that is not comes in time", async () => {
+    const proxy = await startProxy({ target: server });
+    onTestFinished(() => proxy.close());
+    proxy.blackHole();
+    const connecting = connect(zookeeper({ hosts: proxy.url }), { connectTimeoutMs: 1_500 });
+    await expect(connecting).rejects.toMatchObject({
+      code: "CONNECT_FAILED",
+      message: expect.stringMatching(
+        new RegExp(`within 1500 ms: no session at ZooKeeper: .*${proxy.url}: no answer .*within 1200 ms`),
+      ),
+    });
+    // Whichever of them comes first: one in three can only be too late if the others had all of the time.
+    const hosts = [proxy.url, proxy.url, server.url];
+    const coordinator = await connect(zookeeper({ hosts }), { connectTimeoutMs: 4_500 });
+    await coordinator.close();
+  });
+
   test("wrong credentials are ACCESS_DENIED", async () => {
     const error: unknown = await open({
       hosts: server.url,
@@ -120,6 +154,7 @@ test("credentials are presented on every connection", async () => {
   const session = await zookeeper({ hosts: proxy.url, auth: { scheme: "digest", auth: "me:pw" } }).open({
     namespace: "/auth",
     sessionTimeoutMs: SESSION_TIMEOUT_MS,
+    connectTimeoutMs: 10_000,
     signal: new AbortController().signal,
     observer: { disconnected() {}, ended() {} },
   });

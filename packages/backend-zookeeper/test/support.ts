@@ -30,6 +30,7 @@ export async function openSession(hosts: string, options: OpenSessionOptions = {
   const session = await zookeeper({ hosts }).open({
     namespace: options.namespace ?? "/test",
     sessionTimeoutMs: options.sessionTimeoutMs ?? SESSION_TIMEOUT_MS,
+    connectTimeoutMs: 10_000,
     signal: new AbortController().signal,
     observer: { disconnected: (cause) => disconnections.push(cause), ended: (cause) => ends.push(cause) },
   });

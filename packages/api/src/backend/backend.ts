@@ -29,6 +29,8 @@ export interface OpenOptions {
   /** The subtree that is "/" to the caller: "/" or e.g. "/shop". The backend makes it when it is missing. */
   readonly namespace: string;
   readonly sessionTimeoutMs: number;
+  /** How long the caller waits for a session, in all. One attempt should leave time for every host, and to report which failed. */
+  readonly connectTimeoutMs: number;
   /** Aborts the attempt: `open` then rejects promptly and leaves nothing behind. */
   readonly signal: AbortSignal;
   readonly observer: SessionObserver;

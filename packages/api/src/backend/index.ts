@@ -1,5 +1,6 @@
 /** What a backend implements, and what it needs to do so. See `docs/writing-a-backend.md`. */
 export { ConclaveError, type ErrorCode, type ErrorDetails, type Outcome } from "../errors.js";
+export { checkDuration, maxDurationMs } from "../internal/check.js";
 export type { Backend, Capabilities, OpenOptions, SessionObserver } from "./backend.js";
 export { type Clock, systemClock } from "./clock.js";
 export type { LineEntry, Standing, Ticket } from "./line.js";
@@ -19,6 +20,6 @@ export type {
   SetOperation,
   SetResult,
 } from "./operations.js";
-export { rejectUnknownOptions } from "./options.js";
+export { rejectUnknownOptions, showOption } from "./options.js";
 export type { BackendSession, ReadOptions } from "./session.js";
 export type { ChildNamesSink, ChildNodesSink, ChildrenSink, NodeSink, StopWatch } from "./watch.js";

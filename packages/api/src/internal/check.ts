@@ -1,4 +1,4 @@
-import { rejectUnknownOptions } from "../backend/options.js";
+import { rejectUnknownOptions, showOption } from "../backend/options.js";
 import { ConclaveError } from "../errors.js";
 
 /** The most bytes that a node's data may have, on every backend (NODE-9). */
@@ -82,7 +82,7 @@ export function checkDuration(name: string, value: number, min: number): void {
   if (typeof value !== "number" || !(value >= min && value <= maxDurationMs)) {
     throw new ConclaveError(
       "INVALID_ARGUMENT",
-      `${name} must be a number of milliseconds from ${min} to ${maxDurationMs}, not ${String(value)}`,
+      `${name} must be a number of milliseconds from ${min} to ${maxDurationMs}, not ${showOption(value)}`,
     );
   }
 }

@@ -31,6 +31,8 @@ export class Lease {
   #state: SessionState = "connected";
   #renewedAtMs: number;
   #cause: unknown;
+  /** When contact last broke: what was sent before says nothing of contact since. */
+  #brokeAtMs = Number.NEGATIVE_INFINITY;
   #renewing = false;
   #cancelRenewal: () => void = () => {};
   #cancelDeadline: () => void = () => {};
@@ -54,6 +56,7 @@ export class Lease {
   disconnected(cause: unknown): void {
     if (!this.#isLive) return;
     this.#cause = cause;
+    this.#brokeAtMs = this.#options.clock.now();
     if (this.#state === "connected") this.#move("suspended", undefined);
     this.#renewIn(0);
   }
@@ -81,7 +84,8 @@ export class Lease {
   }
 
   async #renew(): Promise<void> {
-    if (this.#renewing || !this.#isLive) return;
+    // Past the deadline nothing is sent, and the session not prolonged at the store (SES-4).
+    if (this.#renewing || this.state === "lost" || !this.#isLive) return;
     this.#renewing = true;
     try {
       const sentAtMs = await this.#options.renew(this.#intervalMs);
@@ -97,8 +101,12 @@ export class Lease {
     // The state is read through the deadline first: a reply that comes too late renews nothing.
     if (this.state !== "connected" && this.#state !== "suspended") return;
     this.#renewedAtMs = Math.max(this.#renewedAtMs, sentAtMs);
-    this.#cause = undefined;
     this.#watchDeadline();
+    if (sentAtMs < this.#brokeAtMs) {
+      this.#renewIn(0);
+      return;
+    }
+    this.#cause = undefined;
     if (this.#state === "suspended") this.#move("connected", undefined);
     this.#renewIn(this.#renewedAtMs + this.#intervalMs - this.#options.clock.now());
   }

@@ -98,7 +98,14 @@ export class LiveSession {
 
   /** Ends the session at the store if it can be told within a third of the timeout, and here in any case (SES-10). */
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    if (this.#closing === undefined) {
+      let done = () => {};
+      // Set before anybody hears of it, who may call close() again from there.
+      this.#closing = new Promise((resolve) => {
+        done = resolve;
+      });
+      this.#close().then(done, done);
+    }
     return this.#closing;
   }
 

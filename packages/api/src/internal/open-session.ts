@@ -4,6 +4,7 @@ import { LiveSession } from "./live-session.js";
 export interface SessionConfig {
   readonly namespace: string;
   readonly sessionTimeoutMs: number;
+  readonly connectTimeoutMs: number;
 }
 
 /** Opens one session and starts to keep its time. Facts that the backend reports before that are not lost. */

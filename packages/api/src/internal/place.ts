@@ -4,6 +4,10 @@ import { aborted } from "./calls.js";
 import { firstOf } from "./first-of.js";
 import type { LiveSession } from "./live-session.js";
 import { onAbort } from "./on-abort.js";
+import { pause } from "./pause.js";
+
+/** How long to hold back when the store fails to remove an entry, as a share of the session timeout. */
+const holdBackShare = 1 / 50;
 
 function notHeld(why: string): ConclaveError {
   return new ConclaveError("NOT_HELD", why);
@@ -42,6 +46,12 @@ export class Place {
     return this.#given.signal;
   }
 
+  /** Whether the place is still ours to use. Compares the session's deadline; never true once the session is over. */
+  get isHeld(): boolean {
+    const { state } = this.live;
+    return (state === "connected" || state === "suspended") && !this.signal.aborted;
+  }
+
   /** Throws unless the place is still ours to use. Compares the session's deadline. */
   check(): void {
     this.live.check();
@@ -72,6 +82,23 @@ export class Place {
       if (!this.live.signal.aborted) throw error;
     }
   }
+
+  /** As `leave`, but never rejects: when that fails it is tried again behind the caller's back, until the session is over (LEAD-6). */
+  async quit(): Promise<void> {
+    await this.leave().catch(() => void this.#keepLeaving());
+  }
+
+  async #keepLeaving(): Promise<void> {
+    const { live } = this;
+    for (;;) {
+      await pause(live.clock, live.timeoutMs * holdBackShare, live.signal);
+      try {
+        return await this.leave();
+      } catch {
+        // Tried again: what stays behind would hold up those behind it.
+      }
+    }
+  }
 }
 
 /**
@@ -98,7 +125,7 @@ export async function takeTurn(
     place.check();
     return place;
   } catch (error) {
-    place.leave().catch(() => {});
+    void place.quit();
     throw error;
   }
 }
@@ -112,8 +139,11 @@ export async function tryTurn(
 ): Promise<Place | undefined> {
   const place = new Place(live, await join(live, line, entry, signal));
   if (place.ticket.ahead === undefined) return place;
-  await place.leave();
-  return undefined;
+  const left = place.quit();
+  return firstOf((resolve, reject) => {
+    left.then(() => resolve(undefined));
+    return [onAbort(signal, () => reject(aborted(signal)))];
+  });
 }
 
 /** Makes the entry; when the caller gives up meanwhile, an entry that was or will be made is removed. */

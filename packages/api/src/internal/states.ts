@@ -25,8 +25,10 @@ export function states(live: LiveSession, signal: AbortSignal | undefined): Asyn
         over = state === "lost" || state === "closed";
         offer();
       };
+      // Read before listening: past the deadline the reading itself is the change to lost.
+      const now = live.state;
       const stop = live.onState(add);
-      add(live.state);
+      add(now);
       return stop;
     },
   );

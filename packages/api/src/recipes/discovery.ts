@@ -34,8 +34,8 @@ export class Discovery {
     const instance = instanceOf(description);
     const path = `${this.#path}/${instance.name}/${instance.id}`;
     checkPath(path);
-    encode(instance, path);
-    return this.#first("register", options, new Registration(this.#keeper, path, instance), {
+    const data = encode(instance, path);
+    return this.#first("register", options, new Registration(this.#keeper, path, instance, data), {
       done: (registration) => registration.firstPublished(),
       undo: (registration) => void registration.unregister().catch(() => {}),
     });

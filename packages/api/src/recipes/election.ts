@@ -74,7 +74,8 @@ export class Election {
    * When `work` settles while it still leads, the leadership is given up and `lead` settles as `work` did. When the leadership
    * is lost, `leadership.signal` aborts; once `work` has settled, `lead` stands again, behind the others. When `signal` aborts,
    * so does `leadership.signal`; the leadership is given up after `work` has settled, and `lead` rejects with `ABORTED`.
-   * Errors: what `work` throws, `ABORTED`, `CLOSED`, `ACCESS_DENIED`.
+   * Errors: what `work` throws, `ABORTED`, `CLOSED`; `ACCESS_DENIED`, `EPHEMERAL_PARENT`, `STORE_ERROR` and whatever else the
+   * store refuses the candidate with.
    */
   async lead<T>(work: (leadership: Leadership) => Promise<T> | T, options: LeadOptions = {}): Promise<T> {
     checkOptions("lead", options, ["data", "signal"]);
@@ -90,13 +91,15 @@ export class Election {
       const place = await this.#standUntilFirst(data, signal);
       const cancel = onAbort(signal, () => place.revoke(aborted(signal)));
       try {
+        // It may be over already: work would wait for an abort that has been.
+        place.check();
         const result = await work(new Leadership(place));
-        if (!place.signal.aborted) return result;
+        if (place.isHeld) return result;
       } catch (error) {
-        if (!place.signal.aborted || !isConsequence(error, place)) throw error;
+        if (place.isHeld || !isConsequence(error, place)) throw error;
       } finally {
         cancel();
-        await place.leave();
+        await place.quit();
       }
     }
   }

@@ -24,14 +24,14 @@ export abstract class Hold extends NodeWriter {
 
   /** Aborts when the hold is over: before anybody else can hold (LEAD-3). The reason says why. */
   get signal(): AbortSignal {
+    // The state is read first: past the deadline that aborts the signal (SES-3).
+    void this.#place.live.state;
     return this.#place.signal;
   }
 
   /** Whether this process may still act as the holder. Compares the session's deadline at each use. */
   get isHeld(): boolean {
-    // The state is read first: past the deadline that aborts the signal.
-    void this.#place.live.state;
-    return !this.#place.signal.aborted;
+    return this.#place.isHeld;
   }
 
   /** The holder's node in the line. */

@@ -1,7 +1,7 @@
 import { ConclaveError } from "../errors.js";
 import { checkOptions, toBytes } from "../internal/check.js";
 import type { Keeper } from "../internal/keeper.js";
-import { takeTurn, tryTurn } from "../internal/place.js";
+import { type Place, takeTurn, tryTurn } from "../internal/place.js";
 import { checkWaitOptions, type WaitOptions, waiting } from "../internal/wait.js";
 import type { CallOptions, Data } from "../node-writer.js";
 import { LockHold } from "./lock-hold.js";
@@ -44,12 +44,7 @@ export class Lock {
    * outside), `ABORTED`, `TIMEOUT`, `CLOSED`, `DATA_TOO_LARGE`.
    */
   async acquire(options: AcquireOptions = {}): Promise<LockHold> {
-    checkWaitOptions("acquire", options, ["data"]);
-    const entry = this.#entry(options.data);
-    const place = await waiting(this.#keeper.clock, "acquire", options, async (signal) =>
-      takeTurn(await this.#keeper.live(signal), this.#path, entry, signal),
-    );
-    return new LockHold(place);
+    return new LockHold(await this.#take(options));
   }
 
   /**
@@ -76,11 +71,11 @@ export class Lock {
         `withLock: the first argument is a function, not ${typeof work}`,
       );
     }
-    const hold = await this.acquire(options);
+    const place = await this.#take(options);
     try {
-      return await work(hold);
+      return await work(new LockHold(place));
     } finally {
-      await hold.release();
+      await place.quit();
     }
   }
 
@@ -99,6 +94,14 @@ export class Lock {
       sessionId: ephemeralOwner,
       path,
     }));
+  }
+
+  async #take(options: AcquireOptions): Promise<Place> {
+    checkWaitOptions("acquire", options, ["data"]);
+    const entry = this.#entry(options.data);
+    return waiting(this.#keeper.clock, "acquire", options, async (signal) =>
+      takeTurn(await this.#keeper.live(signal), this.#path, entry, signal),
+    );
   }
 
   #entry(data: Data = "") {

@@ -4,7 +4,11 @@ import type { Keeper } from "../internal/keeper.js";
 import { Latest } from "../internal/latest.js";
 import type { LiveSession } from "../internal/live-session.js";
 import { onAbort } from "../internal/on-abort.js";
+import { pause } from "../internal/pause.js";
 import { decode, type Instance } from "./instance.js";
+
+/** How long to hold back when the watch failed, as a share of the session timeout. */
+const holdBackShare = 1 / 10;
 
 /**
  * The instances of one service, kept up to date by one watch, across sessions. While contact is in doubt it keeps the last known
@@ -89,12 +93,24 @@ export class ServiceView implements AsyncIterable<readonly Instance[]> {
     this.#stopWatching();
     const children: Children<ChildNode> = new Children(
       () => this.#update(live, children),
-      (error) => this.#end(error),
+      (error) => this.#failed(live, path, error),
     );
     this.#stopWatching = live.watch(
       (backend) => backend.watchChildNodes(path, children),
       () => {},
     );
+  }
+
+  /** A view that was never read is refused; one that was is stale until its watch stands again (DISC-3). */
+  #failed(live: LiveSession, path: string, error: Error): void {
+    if (this.#children === undefined) {
+      this.#end(error);
+      return;
+    }
+    this.#childrenSession = undefined;
+    void pause(live.clock, live.timeoutMs * holdBackShare, live.signal).then(() => {
+      if (!this.#ended && this.#keeper.current === live) this.#watch(live, path);
+    });
   }
 
   #update(live: LiveSession, children: Children<ChildNode>): void {

@@ -28,6 +28,7 @@ export async function bareSession(kit: Kit, observer: KitClient): Promise<BareSe
   const session = await client.backend.open({
     namespace: kit.namespace,
     sessionTimeoutMs: kit.target.sessionTimeoutMs,
+    connectTimeoutMs: 10_000,
     signal: new AbortController().signal,
     observer: {
       disconnected: () => {},

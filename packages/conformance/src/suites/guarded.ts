@@ -25,6 +25,7 @@ async function bare(kit: Kit): Promise<Bare> {
   const session = await client.backend.open({
     namespace: kit.namespace,
     sessionTimeoutMs: 5 * kit.target.sessionTimeoutMs,
+    connectTimeoutMs: 10_000,
     signal: new AbortController().signal,
     observer: {
       disconnected: () => {},

@@ -1,13 +1,13 @@
-import type { Guard, Operation, OperationResult } from "@conclave/api/backend";
-import type { ITxnResponse } from "etcd3";
+import { ConclaveError, type Guard, type Operation, type OperationResult } from "@conclave/api/backend";
+import type { IRequestOp, ITxnResponse } from "etcd3";
 import { emptyNode, isCreate, judge, MAX_ATTEMPTS } from "./ancestors.js";
 import { storeError } from "./errors.js";
-import { ancestorsOf } from "./keys.js";
+import { nearAncestorsOf } from "./keys.js";
 import { sequenceOf, sequentialSuffix } from "./names.js";
 import { type Plan, plan } from "./plan.js";
 import { Receipts } from "./receipts.js";
 import type { Snapshot } from "./snapshot.js";
-import type { Store } from "./store.js";
+import { type Store, unknown } from "./store.js";
 
 /** Commits operations: one Txn, a second one when ancestors are missing that may be made. */
 export class Commits {
@@ -23,6 +23,9 @@ export class Commits {
     requested: readonly Operation[],
     guard: Guard | undefined,
   ): Promise<readonly OperationResult[]> {
+    for (const operation of requested) {
+      if (isCreate(operation) && operation.parents) await this.makeUpper(operation.path, guard);
+    }
     const operations = requested.map(withUniqueName);
     let missing: readonly string[] = [];
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
@@ -30,12 +33,23 @@ export class Commits {
       if (answer.results !== undefined) return answer.results;
       const { refusal, makeable } = judge(answer.snapshot, this.#store.owner, operations, guard);
       if (refusal !== undefined) throw refusal;
-      if (makeable.length === 0 && missing.length === 0) {
+      if (makeable.length === 0 && missing.length === 0 && !answer.snapshot.forestalled) {
         throw storeError("etcd refused a transaction that nothing speaks against");
       }
       missing = makeable;
     }
     throw storeError("Ancestors of the node are deleted again and again by others");
+  }
+
+  /** Makes what a Txn for `path` could not make along with it: etcd limits the operations of one. */
+  async makeUpper(path: string, guard: Guard | undefined): Promise<void> {
+    const [upper] = nearAncestorsOf(path);
+    if (upper === undefined || upper === "/") return;
+    try {
+      await this.commit([{ ...emptyNode(upper), parents: true }], guard);
+    } catch (error) {
+      if (!ConclaveError.is(error, "NODE_EXISTS")) throw error;
+    }
   }
 
   async #attempt(
@@ -45,7 +59,7 @@ export class Commits {
   ): Promise<{ results: OperationResult[] } | { results: undefined; snapshot: Snapshot }> {
     const { keys, owner } = this.#store;
     const alsoRead = operations.flatMap((operation) =>
-      isCreate(operation) && operation.parents ? ancestorsOf(operation.path) : [],
+      isCreate(operation) && operation.parents ? nearAncestorsOf(operation.path) : [],
     );
     const receipt = isResolved(operations) ? this.#receipts.next() : undefined;
     const clear = receipt === undefined ? [] : this.#receipts.takeSettled();
@@ -63,14 +77,37 @@ export class Commits {
     const snapshot = txn.reads.snapshot(response);
     const revision = snapshot.receiptRevision;
     if (revision === undefined) return { results: undefined, snapshot };
-    return { results: operations.map((operation) => result(operation, revision)) };
+    return { results: await this.#resultsAt(operations, revision) };
+  }
+
+  /** The results of a commit whose reply was lost: the version after an unconditional set is read where it was made. */
+  async #resultsAt(operations: readonly Operation[], revision: bigint): Promise<OperationResult[]> {
+    const { keys } = this.#store;
+    try {
+      return await Promise.all(
+        operations.map(async (operation) => {
+          if (operation.type !== "set" || operation.ifVersion !== undefined)
+            return result(operation, revision);
+          const at = { key: keys.node(operation.path), revision: revision.toString(), keys_only: true };
+          const { kvs } = await this.#store.range(at);
+          return result(operation, revision, Number(kvs[0]?.version) - 1);
+        }),
+      );
+    } catch (error) {
+      throw unknown(error);
+    }
   }
 
   async #send(txn: Plan, receipt: Buffer | undefined): Promise<{ response: ITxnResponse; lost: boolean }> {
     const { request } = txn;
     if (receipt === undefined) return { response: await this.#store.txn(request), lost: false };
-    const forestall = {
-      request_put: { key: receipt, value: Buffer.alloc(0), lease: this.#store.owner.lease },
+    // Only where there is no receipt: one that is there says "done", and must go on saying so.
+    const forestall: IRequestOp = {
+      request_txn: {
+        compare: [{ key: receipt, target: "Create", result: "Equal", create_revision: "0" }],
+        success: [{ request_put: { key: receipt, value: Buffer.alloc(0), lease: this.#store.owner.lease } }],
+        failure: [],
+      },
     };
     return this.#store.txnUntilAnswered(request, {
       ...request,
@@ -79,12 +116,9 @@ export class Commits {
   }
 }
 
-/** Whether a lost reply is resolved (OUT-3): all results must follow from when the transaction took effect. */
+/** Whether a lost reply is resolved (OUT-3). */
 function isResolved(operations: readonly Operation[]): boolean {
-  return (
-    operations.some((operation) => isCreate(operation) && (operation.sequential || operation.ephemeral)) &&
-    operations.every((operation) => operation.type !== "set" || operation.ifVersion !== undefined)
-  );
+  return operations.some((operation) => isCreate(operation) && (operation.sequential || operation.ephemeral));
 }
 
 function withUniqueName(operation: Operation, index: number): Operation {

@@ -45,6 +45,7 @@ export class Connection implements ICallable<Connection> {
   readonly #clients = new Map<Service, GrpcClient>();
   readonly #pending = new Set<Pending>();
   readonly #streams = new Set<GrpcCall>();
+  #ready = false;
   #token: Promise<string | undefined> = Promise.resolve(undefined);
 
   /** Connects and authenticates. Rejects with the cause when that fails, takes too long or is aborted. */
@@ -103,8 +104,14 @@ export class Connection implements ICallable<Connection> {
   break(cause: unknown): void {
     if (this.broken.aborted) return;
     this.#breaking.abort(cause);
-    // Not through the pool, which closes a connection that is still being made only a second later.
-    for (const client of this.#clients.values()) client.close();
+    // Not through the pool, which closes a connection that is still being made only a second later. But not in the
+    // turn either in which gRPC begins to connect: it would go on, and leave the connection open for ever.
+    const clients = [...this.#clients.values()];
+    if (this.#ready) for (const client of clients) client.close();
+    else
+      setImmediate(() => {
+        for (const client of clients) client.close();
+      });
     this.#clients.clear();
     for (const pending of [...this.#pending]) {
       pending.reject(connectionLost("unknown", cause));
@@ -209,6 +216,7 @@ export class Connection implements ICallable<Connection> {
     for (;;) {
       const state = channel.getConnectivityState(true);
       if (state === READY) break;
+      if (this.broken.aborted) throw this.broken.reason;
       if (state === TRANSIENT_FAILURE) throw await this.#whyNotReady();
       await new Promise<void>((resolve, reject) => {
         channel.watchConnectivityState(state, Number.POSITIVE_INFINITY, () => {
@@ -217,6 +225,7 @@ export class Connection implements ICallable<Connection> {
         });
       });
     }
+    this.#ready = true;
     channel.watchConnectivityState(READY, Number.POSITIVE_INFINITY, () => {
       this.break(new Error(`the connection to ${this.host.name} broke`));
     });

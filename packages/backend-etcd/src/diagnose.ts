@@ -1,6 +1,6 @@
 import { ConclaveError, type ErrorCode, type Guard, type Operation } from "@conclave/api/backend";
 import { sessionLost } from "./errors.js";
-import { ancestorsOf, parentOf } from "./keys.js";
+import { nearAncestorsOf, parentOf } from "./keys.js";
 import type { Owner } from "./plan.js";
 import type { NodeFacts, Snapshot } from "./snapshot.js";
 
@@ -75,5 +75,5 @@ function hasChildren(
 
 /** The ancestors of `path` that are missing, from the top. The snapshot must have read them. */
 export function missingAncestors(snapshot: Snapshot, path: string): string[] {
-  return ancestorsOf(path).filter((ancestor) => snapshot.node(ancestor) === undefined);
+  return nearAncestorsOf(path).filter((ancestor) => snapshot.node(ancestor) === undefined);
 }

@@ -51,16 +51,21 @@ export class Keys {
 
   /** Where a listing of the children of `parent` goes on after `key`: a whole deeper subtree is passed at once. */
   listAfter(parent: string, key: Buffer): Buffer {
-    const deeper = /^([^/]*)\//.exec(this.#restBelow(parent, key) ?? "")?.[1];
-    if (deeper === undefined || deeper === "") return Buffer.concat([key, Buffer.from([0])]);
-    return this.below(parent === "/" ? `/${deeper}` : `${parent}/${deeper}`).range_end;
+    // On bytes: a foreign key that is no UTF-8 would come back changed from a string, and elsewhere in the order.
+    const start = this.#prefix(parent).length;
+    const slash = key.indexOf("/", start);
+    if (slash <= start) return Buffer.concat([key, Buffer.from([0])]);
+    return Buffer.concat([key.subarray(0, slash), Buffer.from("0")]);
   }
 
   #restBelow(parent: string, key: Buffer): string | undefined {
+    const prefix = this.#prefix(parent);
+    return key.subarray(0, prefix.length).equals(prefix) ? key.subarray(prefix.length).toString() : undefined;
+  }
+
+  #prefix(parent: string): Buffer {
     const name = this.#name(parent);
-    const prefix = name === "/" ? "/" : `${name}/`;
-    const text = key.toString();
-    return text.startsWith(prefix) ? text.slice(prefix.length) : undefined;
+    return Buffer.from(name === "/" ? "/" : `${name}/`);
   }
 
   #name(path: string): string {
@@ -71,6 +76,14 @@ export class Keys {
 export function parentOf(path: string): string {
   const end = path.lastIndexOf("/");
   return end <= 0 ? "/" : path.slice(0, end);
+}
+
+/** Ancestors that one Txn deals with at most; each costs up to three of etcd's 128 compares. */
+const NEAR = 32;
+
+/** The last of the ancestors of `path`, down to its parent. */
+export function nearAncestorsOf(path: string): string[] {
+  return ancestorsOf(path).slice(-NEAR);
 }
 
 /** From the root down to the parent of `path`. */

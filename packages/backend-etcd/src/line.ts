@@ -9,10 +9,11 @@ import {
 import type { ICompare, IKeyValue, IRequestOp } from "etcd3";
 import { emptyNode, judge, MAX_ATTEMPTS } from "./ancestors.js";
 import { sessionLost, storeError } from "./errors.js";
-import { ancestorsOf } from "./keys.js";
+import { nearAncestorsOf } from "./keys.js";
 import { lineEntryName } from "./names.js";
 import { plan } from "./plan.js";
 import { toNode } from "./reads.js";
+import { Receipts } from "./receipts.js";
 import { type Store, unknown } from "./store.js";
 
 /**
@@ -21,16 +22,18 @@ import { type Store, unknown } from "./store.js";
  */
 export class Lines {
   readonly #store: Store;
+  readonly #receipts: Receipts;
 
   constructor(store: Store) {
     this.#store = store;
+    this.#receipts = new Receipts(store.keys, store.sessionId);
   }
 
   async enqueue(line: string, entry: LineEntry): Promise<Ticket> {
     const { keys, owner, sessionId } = this.#store;
     const path = `${line === "/" ? "" : line}/${lineEntryName(sessionId)}`;
     const own: CreateOperation = { ...emptyNode(path), data: entry.data, ephemeral: true, parents: true };
-    const ancestors = ancestorsOf(path);
+    const ancestors = nearAncestorsOf(path);
     const newest = range(this.#below(line), "Descend", 2);
     let missing: readonly string[] = [];
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
@@ -41,8 +44,20 @@ export class Lines {
         receipt: undefined,
         clear: [],
       });
-      const txn = { ...request, success: [...(request.success ?? []), newest] };
-      const { response, lost } = await this.#store.txnUntilAnswered(txn, txn);
+      // A repetition leaves a mark, which keeps an earlier sending from taking effect when it arrives late.
+      const mark = this.#receipts.next();
+      const forestall = { request_put: { key: mark, value: Buffer.alloc(0), lease: owner.lease } };
+      const txn = {
+        ...request,
+        compare: [...(request.compare ?? []), unmarked(mark)],
+        success: [...(request.success ?? []), newest],
+      };
+      const again = {
+        ...txn,
+        success: [forestall, ...txn.success],
+        failure: [...(request.failure ?? []), forestall],
+      };
+      const { response, lost } = await this.#store.txnUntilAnswered(txn, again);
       if (response.succeeded) {
         const createRevision = BigInt(response.header.revision);
         const [, ahead] = response.responses.at(-1)?.response_range.kvs ?? [];
@@ -126,6 +141,10 @@ export class Lines {
       },
     ];
   }
+}
+
+function unmarked(key: Buffer): ICompare {
+  return { key, target: "Create", result: "Equal", create_revision: "0" };
 }
 
 function range(entries: object, sort_order: "Ascend" | "Descend", limit: number): IRequestOp {

@@ -1,7 +1,7 @@
 import type { Guard, Operation } from "@conclave/api/backend";
 import type { ICompare, IRequestOp, ITxnRequest } from "etcd3";
 import { type Keys, parentOf } from "./keys.js";
-import { Reads } from "./snapshot.js";
+import { DONE, Reads } from "./snapshot.js";
 
 /** The session whose writes these are: refused by etcd once its key is gone (SES-5). */
 export interface Owner {
@@ -135,7 +135,7 @@ export function plan(keys: Keys, owner: Owner, operations: readonly Operation[],
   }
   if (receipt !== undefined) {
     compare.absent(receipt);
-    success.push({ request_put: { key: receipt, value: Buffer.alloc(0), lease: owner.lease } });
+    success.push({ request_put: { key: receipt, value: DONE, lease: owner.lease } });
   }
   for (const key of options.clear) success.push({ request_delete_range: { key } });
   return { request: { compare: compare.all, success, failure: reads.requests }, reads, resultAt };

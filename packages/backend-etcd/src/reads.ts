@@ -79,7 +79,8 @@ async function listAtOneRevision(
     compare: [],
     success: [
       { request_range: { key: keys.node(path), keys_only: true } },
-      { request_range: { ...below, sort_target: "Key", sort_order: "Ascend" } },
+      // Unsorted is by key; asked to sort, etcd fetches the whole range before it applies the limit.
+      { request_range: below },
     ],
   });
   const revision = first.header.revision;

@@ -77,7 +77,7 @@ export class EtcdSession implements BackendSession {
       up: (next) => this.#attach(next),
       down: (cause) => {
         this.#watches.detach();
-        if (!this.#abandoned) this.#observer.disconnected(cause);
+        if (!this.#abandoned && this.#closing === undefined) this.#observer.disconnected(cause);
       },
     });
     const owner = { sessionKey: keys.session(granted.id), lease: granted.lease };
@@ -132,7 +132,10 @@ export class EtcdSession implements BackendSession {
   }
 
   enqueue(line: string, entry: LineEntry): Promise<Ticket> {
-    return this.#noticingTheEnd(this.#lines.enqueue(line, entry));
+    const joined = this.#commits
+      .makeUpper(`${line === "/" ? "" : line}/entry`, undefined)
+      .then(() => this.#lines.enqueue(line, entry));
+    return this.#noticingTheEnd(joined);
   }
 
   standing(ticket: Ticket): Promise<Standing> {
@@ -174,9 +177,22 @@ export class EtcdSession implements BackendSession {
     if (this.#abandoned) return;
     this.#watches.close();
     const limitMs = Math.min(MAX_CLOSE_MS, this.timeoutMs);
+    // Repeated: to revoke a lease twice is to revoke it once. A connection that doesn't answer is replaced.
     const revoke = async (): Promise<void> => {
-      const connection = await this.#link.whenUp(limitMs);
-      await connection.lease.leaseRevoke({ ID: this.#lease });
+      for (;;) {
+        const connection = await this.#link.whenUp(limitMs);
+        const answer = connection.lease.leaseRevoke({ ID: this.#lease });
+        try {
+          await within(limitMs / 2, answer, () => {
+            const cause = new Error("etcd did not answer");
+            connection.break(cause);
+            return connectionLost("unknown", cause);
+          });
+          return;
+        } catch (error) {
+          if (this.#abandoned || !ConclaveError.is(error, "CONNECTION_LOST")) throw error;
+        }
+      }
     };
     try {
       await within(limitMs, revoke(), () => new Error("etcd did not answer"));

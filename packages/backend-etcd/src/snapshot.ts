@@ -1,6 +1,9 @@
 import type { IRequestOp, ITxnResponse } from "etcd3";
 import type { Keys } from "./keys.js";
 
+/** What a receipt holds, if its Txn took effect. */
+export const DONE = Buffer.from("done");
+
 /** What a decision needs to know of a node. */
 export interface NodeFacts {
   readonly version: number;
@@ -15,6 +18,8 @@ export interface Snapshot {
   readonly revision: bigint;
   /** When the Txn whose receipt was read took effect; `undefined` if it has not. */
   readonly receiptRevision: bigint | undefined;
+  /** Whether that Txn is kept from ever taking effect: a refused repetition has left its mark in place of the receipt. */
+  readonly forestalled: boolean;
   node(path: string): NodeFacts | undefined;
   /** Paths below a node, as many as were asked for. */
   below(path: string): readonly string[];
@@ -34,7 +39,7 @@ export class Reads {
     this.requests.push({ request_range: { key: sessionKey, keys_only: true } });
     if (receipt === undefined) return;
     this.#receipt = this.requests.length;
-    this.requests.push({ request_range: { key: receipt, keys_only: true } });
+    this.requests.push({ request_range: { key: receipt } });
   }
 
   node(path: string): void {
@@ -53,8 +58,10 @@ export class Reads {
     const kvs = (index: number | undefined) =>
       index === undefined ? [] : (response.responses[index]?.response_range.kvs ?? []);
     const receipt = kvs(this.#receipt)[0];
+    const done = receipt?.value.equals(DONE) === true;
     return {
-      receiptRevision: receipt === undefined ? undefined : BigInt(receipt.create_revision),
+      receiptRevision: done ? BigInt(receipt.create_revision) : undefined,
+      forestalled: receipt !== undefined && !done,
       sessionAlive: kvs(0).length > 0,
       revision: BigInt(response.header.revision),
       node: (path) => {

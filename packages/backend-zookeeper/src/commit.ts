@@ -37,7 +37,7 @@ export class Commits {
     }
     if (guard !== undefined) await this.#judge(guard);
     try {
-      return [await this.#apply(operation)];
+      return [await this.#apply(operation, guard)];
     } catch (error) {
       throw toConclaveError(error, operation.path, { operation: 0 });
     }
@@ -62,10 +62,10 @@ export class Commits {
     }
   }
 
-  #apply(operation: Operation): Promise<OperationResult> {
+  #apply(operation: Operation, guard: Guard | undefined): Promise<OperationResult> {
     switch (operation.type) {
       case "create":
-        return this.#create(operation);
+        return this.#create(operation, guard);
       case "set":
         return this.#set(operation);
       case "delete":
@@ -75,7 +75,7 @@ export class Commits {
     }
   }
 
-  async #create(operation: CreateOperation): Promise<OperationResult> {
+  async #create(operation: CreateOperation, guard: Guard | undefined): Promise<OperationResult> {
     const { data, ephemeral, sequential, parents } = operation;
     const tag = sequential ? uniqueTag() : undefined;
     const path = this.#namespace.toStore(operation.path) + (tag === undefined ? "" : `${tag}-`);
@@ -84,6 +84,8 @@ export class Commits {
         this.#link,
         { path, data, ephemeral, sequential, parents, tag },
         (connection) => connection.create({ path, data, ephemeral, sequential }),
+        // Sent again, it is another write: the guard may have gone meanwhile.
+        async () => guard && this.#judge(guard),
       );
       return {
         type: "create",

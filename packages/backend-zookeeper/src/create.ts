@@ -27,7 +27,47 @@ export type SendCreate = (connection: Connection) => Promise<string>;
  * connection of the same session tells what became of it: the session has moved there, so that the first request
  * can't take effect any more, and the server has caught up with everything before.
  */
-export async function create(link: Link, creation: Creation, send: SendCreate): Promise<string> {
+export async function create(
+  link: Link,
+  creation: Creation,
+  send: SendCreate,
+  beforeRepeat: () => Promise<void> = async () => {},
+): Promise<string> {
+  const company = companyOf(link, creation.path);
+  company.size += 1;
+  company.crowded ||= company.size > 1;
+  try {
+    return await createKnowing(company, link, creation, send, beforeRepeat);
+  } finally {
+    company.size -= 1;
+    if (company.size === 0) underWay.get(link)?.delete(creation.path);
+  }
+}
+
+/** The creates of one path that are under way in one session. */
+interface Company {
+  size: number;
+  /** There was more than one: what they made can't be told apart when replies are lost. */
+  crowded: boolean;
+}
+
+const underWay = new WeakMap<Link, Map<string, Company>>();
+
+function companyOf(link: Link, path: string): Company {
+  const byPath = underWay.get(link) ?? new Map<string, Company>();
+  underWay.set(link, byPath);
+  const company = byPath.get(path) ?? { size: 0, crowded: false };
+  byPath.set(path, company);
+  return company;
+}
+
+async function createKnowing(
+  company: Company,
+  link: Link,
+  creation: Creation,
+  send: SendCreate,
+  beforeRepeat: () => Promise<void>,
+): Promise<string> {
   const resolvable = creation.ephemeral || creation.sequential;
   let connection = link.require(creation.path);
   const zxidBefore = link.lastZxid;
@@ -39,15 +79,29 @@ export async function create(link: Link, creation: Creation, send: SendCreate): 
     }
     for (;;) {
       connection = await reconnected(link, creation.path);
+      let found: string | typeof undecided | undefined;
       try {
-        const found = await find(connection, creation, zxidBefore);
-        if (found !== undefined) return found;
-        break;
+        found = await find(connection, creation, zxidBefore, company);
+        if (found === undefined) await beforeRepeat();
       } catch (error) {
-        if (!isContactLost(error)) throw error;
+        if (!mayTryAgain(error)) throw unresolved(error, creation.path);
+        continue;
       }
+      if (found === undefined) break;
+      if (found !== undecided) return found;
+      throw toConclaveError(new ZooKeeperError(Code.CONNECTIONLOSS, { sent: true }), creation.path);
     }
   }
+}
+
+function mayTryAgain(error: unknown): boolean {
+  return isContactLost(error) || ConclaveError.is(error, "CONNECTION_LOST");
+}
+
+/** What became of the lost request stays unknown when it can't be looked up, but not when the look-up decided it. */
+function unresolved(error: unknown, path: string): unknown {
+  if (ZooKeeperError.is(error, Code.NODEEXISTS) || ConclaveError.is(error)) return error;
+  return toConclaveError(error, path, { outcome: "unknown" });
 }
 
 async function createOnce(connection: Connection, creation: Creation, send: SendCreate): Promise<string> {
@@ -86,12 +140,15 @@ async function reconnected(link: Link, path: string): Promise<Connection> {
   }
 }
 
+const undecided = Symbol("somebody made the node, and nobody can tell who");
+
 /** Looks for the node that the lost request may have made; `undefined` when it is certain that there is none. */
 async function find(
   connection: Connection,
   creation: Creation,
   zxidBefore: bigint,
-): Promise<string | undefined> {
+  company: Company,
+): Promise<string | typeof undecided | undefined> {
   const { path, tag } = creation;
   if (tag !== undefined) {
     const parent = parentOf(path);
@@ -102,7 +159,7 @@ async function find(
   const stat = await connection.exists(path, { watch: false });
   if (stat === undefined) return undefined;
   if (stat.czxid <= zxidBefore) throw new ZooKeeperError(Code.NODEEXISTS, { sent: true });
-  if (stat.ephemeralOwner === connection.session.id) return path;
-  // Made during the call by somebody else: after ours was deleted, or before ours was tried.
-  throw toConclaveError(new ZooKeeperError(Code.CONNECTIONLOSS, { sent: true }), path);
+  if (stat.ephemeralOwner === connection.session.id && !company.crowded) return path;
+  // Made during the call by another one: after ours was deleted, or before ours was tried.
+  return undecided;
 }

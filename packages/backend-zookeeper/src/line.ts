@@ -55,7 +55,9 @@ export class Lines {
       if (stat?.czxid !== ticket.createRevision || stat.ephemeralOwner !== connection.session.id) {
         return { present: false };
       }
-      return { present: true, ahead: this.#ahead(ticket.line, path, names ?? []) };
+      // Deleted between the two reads.
+      if (names?.includes(nameOf(path)) !== true) return { present: false };
+      return { present: true, ahead: this.#ahead(ticket.line, path, names) };
     } catch (error) {
       throw toConclaveError(error, ticket.path);
     }
@@ -113,7 +115,7 @@ export class Lines {
             : connection.children(parentOf(own), { watch: false }),
         ]);
         // Somebody deleted the entry before we knew its revision.
-        if (stat === undefined || listed === undefined) {
+        if (stat === undefined || listed?.includes(nameOf(own)) !== true) {
           throw new ConclaveError("NOT_HELD", `${path} was deleted at once`, { path });
         }
         return { line, path, createRevision: stat.czxid, ahead: this.#ahead(line, own, listed) };

@@ -152,9 +152,9 @@ export class NativeConnection implements Connection {
     this.#ended = true;
     afterNativeCallbacks(() => this.#failInFlight());
     if (!this.#started) return;
-    // While it believes to be connected, closing it would block.
-    const connected = this.#native.state === CONNECTED;
-    if (connected && this.#native.a_exists("/", false, () => {}) === 0) this.#relay.dismiss();
+    // While it believes to be connected, closing it would block; unless its peer has hung up, as it has within a reply.
+    const dismissable = this.#native.state === CONNECTED && this.#relay.clientAtBoundary;
+    if (dismissable && this.#native.a_exists("/", false, () => {}) === 0) this.#relay.dismiss();
     else this.#release();
   }
 

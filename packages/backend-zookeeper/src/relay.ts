@@ -57,12 +57,16 @@ export class Relay {
   #client: Socket | undefined;
   #early: Buffer | undefined = Buffer.alloc(0);
   #request: Buffer | undefined = Buffer.alloc(0);
+  /** Whether what the native client was sent ends between two frames. */
+  #clientAtBoundary = true;
+  #checking: NodeJS.Immediate | undefined;
   #ended = false;
   #disposed = false;
   #lastZxid = 0n;
   #closing: Closing | undefined;
   #pings: NodeJS.Timeout | undefined;
-  #heardAtMs = 0;
+  /** Of the first ping since the server was last heard: a pause of this process is no silence of the server. */
+  #askedAtMs: number | undefined;
 
   constructor(options: RelayOptions) {
     this.#options = options;
@@ -73,6 +77,10 @@ export class Relay {
     this.#server.on("close", () =>
       this.end(new Error(this.#early === undefined ? closedByServer : unanswered)),
     );
+  }
+
+  get clientAtBoundary(): boolean {
+    return this.#clientAtBoundary;
   }
 
   get lastZxid(): bigint {
@@ -116,6 +124,7 @@ export class Relay {
     if (this.#ended) return;
     this.#ended = true;
     clearInterval(this.#pings);
+    clearImmediate(this.#checking);
     this.#server.destroy();
     this.#letGo();
     this.#options.ended(cause);
@@ -125,7 +134,7 @@ export class Relay {
     const client = this.#client;
     if (client === undefined) return;
     // Within a frame nothing else can be said.
-    if (!this.#replies.atBoundary) client.destroy();
+    if (!this.#clientAtBoundary) client.destroy();
     client.removeAllListeners("data");
     client.resume();
     client.unref();
@@ -179,12 +188,14 @@ export class Relay {
 
   #fromServer(chunk: Buffer): void {
     if (this.#ended) return;
-    this.#heardAtMs = performance.now();
+    this.#askedAtMs = undefined;
     try {
       const rest = this.#early === undefined ? chunk : this.#handshake(Buffer.concat([this.#early, chunk]));
       if (rest === undefined || rest.length === 0) return;
       this.#replies.push(rest);
-      if (!this.#ended && this.#client !== undefined) forward(rest, this.#server, this.#client);
+      if (this.#ended || this.#client === undefined) return;
+      this.#clientAtBoundary = this.#replies.atBoundary;
+      forward(rest, this.#server, this.#client);
     } catch (error) {
       this.end(error instanceof Error ? error : new Error(String(error)));
     }
@@ -206,10 +217,14 @@ export class Relay {
 
   #keepAlive(timeoutMs: number): void {
     this.#pings = setInterval(() => {
-      const silentMs = performance.now() - this.#heardAtMs;
-      if (silentMs > (timeoutMs * 2) / 3) this.end(new Error(`nothing heard for ${Math.round(silentMs)} ms`));
+      this.#askedAtMs ??= performance.now();
+      // After a pause of this process, what has arrived meanwhile is read first.
+      this.#checking = setImmediate(() => {
+        const silentMs = performance.now() - (this.#askedAtMs ?? performance.now());
+        if (silentMs > timeoutMs / 3) this.end(new Error(`no answer for ${Math.round(silentMs)} ms`));
+      });
       // In the middle of a request there is no need to, either.
-      else if (this.#requests.atBoundary && this.#closing === undefined) this.#server.write(pingRequest());
+      if (this.#requests.atBoundary && this.#closing === undefined) this.#server.write(pingRequest());
     }, timeoutMs / 4);
   }
 

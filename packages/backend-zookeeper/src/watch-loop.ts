@@ -1,6 +1,6 @@
 import { ConclaveError } from "@conclave/api/backend";
 import type { Connection, WatchKind } from "./driver.js";
-import { isContactLost, toConclaveError } from "./errors.js";
+import { toConclaveError } from "./errors.js";
 
 /** What a watch needs of its session. */
 export interface WatchContext {
@@ -68,9 +68,10 @@ export abstract class WatchLoop {
         await this.read(this.context.require(this.#path));
       } catch (error) {
         // When contact is lost there will be a restart on the next connection, and none when the session is lost.
-        if (!this.#stopped && !isContactLost(error) && !isOver(error)) {
+        const failure = toConclaveError(error, this.#path);
+        if (!this.#stopped && !isOver(failure)) {
           this.stop();
-          this.#failed(toConclaveError(error, this.#path));
+          this.#failed(failure);
         }
       }
     }

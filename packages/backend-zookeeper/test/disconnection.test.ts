@@ -44,11 +44,11 @@ test("SES-7 a black hole shorter than the timeout costs neither the session nor 
   expect(ends).toEqual([]);
 });
 
-test("silence is noticed at two thirds of the timeout without anybody renewing", async () => {
+test("silence is noticed within the timeout, without anybody renewing", async () => {
   const { disconnections, ends, session } = await openSession(proxy.url);
   proxy.blackHole();
   await vi.waitUntil(() => disconnections.length === 1, { timeout: 5_000 });
-  expect(disconnections[0]).toMatchObject({ message: expect.stringContaining("nothing heard") });
+  expect(disconnections[0]).toMatchObject({ message: expect.stringContaining("no answer for") });
   // Longer than the timeout: the server's verdict comes with the next contact.
   await vi.waitUntil(async () => (await sessionsOfServer()).includes(session.id) === false, {
     timeout: 10_000,

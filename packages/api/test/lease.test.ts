@@ -130,6 +130,43 @@ describe("lease", () => {
     expect(seen).toEqual(["suspended", "connected"]);
   });
 
+  test("SES-4: past the deadline no renewal is sent, though its timer runs before that of the deadline", () => {
+    const late = { nowMs: 0, timers: [] as (() => void)[] };
+    let sent = 0;
+    const asleep = new Lease({
+      clock: {
+        now: () => late.nowMs,
+        schedule: (_, run) => {
+          late.timers.push(run);
+          return () => {};
+        },
+      },
+      timeoutMs,
+      openedAtMs: 0,
+      renew: async () => {
+        sent += 1;
+        return late.nowMs;
+      },
+      changed: (state) => seen.push(state),
+    });
+    late.nowMs = timeoutMs - marginMs;
+    for (const run of late.timers) run();
+    expect(sent).toBe(0);
+    expect(asleep.state).toBe("lost");
+    expect(seen).toEqual(["lost"]);
+  });
+
+  test("SES-9: an answer to a renewal sent before contact broke does not end the doubt; the next one does", async () => {
+    await clock.advance(1_000);
+    await clock.advance(5);
+    lease.disconnected(new Error("cable"));
+    await acknowledge();
+    expect(lease.state).toBe("suspended");
+    expect(renewals.map(({ sentAtMs }) => sentAtMs)).toEqual([1_005]);
+    await acknowledge();
+    expect(seen).toEqual(["suspended", "connected"]);
+  });
+
   test("a renewal that fails suspends and is tried again", async () => {
     await clock.advance(1_000);
     renewals.shift()?.reject(new ConclaveError("CONNECTION_LOST", "no answer"));

@@ -1,0 +1,140 @@
+import { type Coordinator, connect } from "@conclave/api";
+import { MemoryCluster, memory, VirtualClock } from "@conclave/backend-memory";
+import { describe, expect, test } from "vitest";
+
+const path = "/d/web/one";
+
+function setup() {
+  const clock = new VirtualClock();
+  const cluster = new MemoryCluster({ clock });
+  /** Settles a call that needs no time of its own. */
+  const now = async <T>(call: Promise<T>): Promise<T> => {
+    call.catch(() => {});
+    await clock.advance(0);
+    return call;
+  };
+  const join = async () => {
+    const backend = memory({ cluster });
+    return { faults: backend.faults, coordinator: await now(connect(backend, { sessionTimeoutMs: 3_000 })) };
+  };
+  const register = (coordinator: Coordinator, port: number, metadata?: Record<string, unknown>) =>
+    now(
+      coordinator.discovery("/d").register({
+        name: "web",
+        id: "one",
+        address: "h",
+        port,
+        ...(metadata && { metadata }),
+      }),
+    );
+  const entry = async (coordinator: Coordinator) => {
+    const node = await now(coordinator.get(path));
+    return node && { owner: node.ephemeralOwner, ...JSON.parse(new TextDecoder().decode(node.data)) };
+  };
+  const loseSession = async (coordinator: Coordinator) => {
+    cluster.expireSession((await coordinator.session()).id);
+    await clock.advance(1_000);
+  };
+  return { clock, now, join, register, entry, loseSession };
+}
+
+describe("registration", () => {
+  test("DISC-1: withdrawing leaves an entry alone that another process puts in its place meanwhile", async () => {
+    const { clock, join, register, entry } = setup();
+    const [first, second] = [await join(), await join()];
+    const registration = await register(first.coordinator, 1);
+    first.faults.delay(10);
+    const withdrawing = registration.unregister();
+    // It has read its own entry by now, and the removal is on its way.
+    await clock.advance(25);
+    await register(second.coordinator, 2);
+    await clock.advance(50);
+    await withdrawing;
+    expect(await entry(second.coordinator)).toMatchObject({ port: 2 });
+    await clock.advance(60_000);
+    expect(await entry(second.coordinator)).toMatchObject({ port: 2 });
+  });
+
+  test("DISC-1: updating never writes into an entry that another process puts in its place meanwhile", async () => {
+    const { clock, join, register, entry } = setup();
+    const [first, second] = [await join(), await join()];
+    const registration = await register(first.coordinator, 1);
+    first.faults.delay(10);
+    const updating = registration.update({ port: 11 });
+    // It has read its own entry by now, and the new payload is on its way.
+    await clock.advance(45);
+    await register(second.coordinator, 2);
+    await clock.advance(100);
+    await updating;
+    const owner = (await first.coordinator.session()).id;
+    expect(await entry(second.coordinator)).toMatchObject({ owner, port: 11 });
+  });
+
+  test("DISC-1: of two registrations of one id in one process the later one speaks, in each later session too", async () => {
+    const { clock, join, now, register, entry, loseSession } = setup();
+    const [{ coordinator, faults }, observer] = [await join(), await join()];
+    await register(coordinator, 1);
+    await register(coordinator, 2);
+    const view = await now(observer.coordinator.discovery("/d").view("web"));
+    const ports = new Set<number>();
+    const reading = (async () => {
+      for await (const instances of view) for (const { port } of instances) ports.add(port);
+    })();
+    // Time between two writes, in which the observer sees what the first one wrote.
+    faults.delay(10);
+    for (let losses = 0; losses < 3; losses += 1) {
+      await loseSession(coordinator);
+      expect(await entry(observer.coordinator)).toMatchObject({ port: 2 });
+    }
+    view.close();
+    await clock.advance(0);
+    await reading;
+    expect([...ports]).toEqual([2]);
+  });
+
+  test("DISC-1: withdrawing or updating the earlier one of them changes nothing", async () => {
+    const { join, now, register, entry } = setup();
+    const { coordinator } = await join();
+    const [earlier, later] = [await register(coordinator, 1), await register(coordinator, 2)];
+    await expect(now(earlier.update({ port: 3 }))).rejects.toMatchObject({ code: "CLOSED" });
+    await now(earlier.unregister());
+    expect(await entry(coordinator)).toMatchObject({ port: 2 });
+    expect(earlier.sessionId).toBeUndefined();
+    expect(later.sessionId).toBe((await coordinator.session()).id);
+    await now(later.unregister());
+    expect(await entry(coordinator)).toBeUndefined();
+  });
+
+  test("DISC-1: an update that the store refuses rejects, and stands once the store takes it", async () => {
+    const { clock, join, now, register, entry } = setup();
+    const [{ coordinator }, other] = [await join(), await join()];
+    const registration = await register(coordinator, 1);
+    await now(other.coordinator.delete(path));
+    await now(other.coordinator.delete("/d/web"));
+    await now(other.coordinator.create("/d/web", "", { ephemeral: true }));
+    const updating = registration.update({ port: 2 });
+    let outcome: unknown = "pending";
+    updating.catch((error) => {
+      outcome = error.code;
+    });
+    await clock.advance(0);
+    expect(outcome).toBe("EPHEMERAL_PARENT");
+    await now(other.coordinator.delete("/d/web"));
+    await clock.advance(1_000);
+    expect(await entry(coordinator)).toMatchObject({ port: 2 });
+  });
+
+  test("DISC-2: comes back with the metadata as they were given, whatever the caller did to them since", async () => {
+    const { clock, join, register, entry, loseSession } = setup();
+    const { coordinator } = await join();
+    const metadata: Record<string, unknown> = { v: 1 };
+    await register(coordinator, 1, metadata);
+    metadata.v = 2;
+    await loseSession(coordinator);
+    expect(await entry(coordinator)).toMatchObject({ metadata: { v: 1 } });
+    metadata.self = metadata;
+    await loseSession(coordinator);
+    await clock.advance(1_000);
+    expect(await entry(coordinator)).toMatchObject({ metadata: { v: 1 } });
+  });
+});

@@ -1,6 +1,6 @@
 import type { BackendSession, OperationResult } from "@conclave/api/backend";
 import { expireSession } from "@conclave/backend-etcd/testing";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import {
   bytes,
   check,
@@ -13,6 +13,7 @@ import {
   set,
   setUp,
 } from "./helpers.js";
+import { startLateNetwork } from "./late-network.js";
 
 const setting = setUp();
 
@@ -21,12 +22,15 @@ async function losing(key: string): Promise<Opened & { lost: Promise<unknown> }>
   const opened = await setting.open({ through: "proxy" });
   // With this reply, the key watch's own traffic at the start of a session is over.
   await opened.session.renew(5_000);
-  const lost = setting.proxy.dropReply({
+  return { ...opened, lost: loseReply(key) };
+}
+
+function loseReply(key: string): Promise<unknown> {
+  return setting.proxy.dropReply({
     request: (chunk) => chunk.includes(`${setting.namespace}${key}`),
     // HTTP/2's own small frames (settings, window updates, pings) are no reply.
     reply: (chunk) => chunk.length > 60,
   });
-  return { ...opened, lost };
 }
 
 function only(results: readonly OperationResult[]): OperationResult {
@@ -97,6 +101,32 @@ describe("a lost reply (OUT-3)", () => {
     expect(error).toMatchObject({ code: "NODE_EXISTS", outcome: "not-applied" });
   });
 
+  test("OUT-3 to a refused ephemeral create, twice: refused, and nothing is made", async () => {
+    const { session: other } = await setting.open();
+    await other.commit([create("/e")], undefined);
+    const { session, lost } = await losing("/e");
+    const failing = errorOf(session.commit([create("/e", { ephemeral: true })], undefined));
+    await lost;
+    const lostAgain = loseReply("/e");
+    expect(await failing).toMatchObject({ code: "NODE_EXISTS", outcome: "not-applied" });
+    await lostAgain;
+    const node = await other.get("/e", linearizable);
+    expect(node).toMatchObject({ ephemeralOwner: undefined, version: 0 });
+  });
+
+  test("OUT-3 to a transaction with an unconditional set and a sequential create: done once, with its versions", async () => {
+    const { session: other } = await setting.open();
+    await other.commit([create("/q"), create("/n")], undefined);
+    const { session, lost } = await losing("/q/");
+    const operations = [set("/n", "x"), create("/q/", { sequential: true, ephemeral: true })];
+    const results = await session.commit(operations, undefined);
+    await lost;
+    const node = await other.get("/n", linearizable);
+    expect(node).toMatchObject({ version: 1 });
+    expect(results).toMatchObject([{ version: 1, modRevision: node?.modRevision }, {}]);
+    expect(await names(other, "/q")).toEqual([Object(results[1]).path.slice("/q/".length)]);
+  });
+
   test("to a transaction with a sequential create: all of its results", async () => {
     const { session: other } = await setting.open();
     await other.commit([create("/q"), create("/n")], undefined);
@@ -129,6 +159,30 @@ describe("a lost reply (OUT-3)", () => {
     expect(ticket.ahead).toBe(ahead.path);
     expect(await names(other, "/line")).toHaveLength(2);
     expect(await session.standing(ticket)).toEqual({ present: true, ahead: ahead.path });
+  });
+
+  test("OUT-3 to no request at all: enqueue's first sending, late, makes no second entry", async () => {
+    const network = await startLateNetwork(setting.server.port);
+    onTestFinished(() => network.close());
+    const { session: other } = await setting.open();
+    const { session } = await setting.open({ options: { hosts: network.url } });
+    await session.renew(5_000);
+    network.hold();
+    const joining = session.enqueue("/line", { label: "lock", data: bytes("") });
+    await eventually(() => expect(network.held.includes(`${setting.namespace}/line/`)).toBe(true));
+    // What a renewal sends comes after all of the request, and before its cancellation.
+    const sent = network.held.length;
+    const renewing = errorOf(session.renew(500));
+    await eventually(() => expect(network.held.length).toBeGreaterThan(sent));
+    network.lose();
+    expect(await renewing).toMatchObject({ code: "CONNECTION_LOST" });
+    const ticket = await joining;
+    await session.leave(ticket);
+    network.deliver();
+    await eventually(() => expect(network.answered.includes(setting.namespace)).toBe(true));
+    expect(await names(other, "/line")).toEqual([]);
+    const next = await other.enqueue("/line", { label: "lock", data: bytes("") });
+    expect(next.ahead).toBeUndefined();
   });
 
   test("when the session ends before contact is back: over, and unknown", async () => {

@@ -54,6 +54,22 @@ describe("opening", () => {
     expect((await leases()).filter((lease) => !before.has(lease))).toEqual([]);
   });
 
+  test.each([0, 1, 2, 3])(
+    "OUT-4 aborted after %i turns of the event loop leaves no connection",
+    async (turns) => {
+      const abort = new AbortController();
+      setting.proxy.latency(5);
+      const failing = errorOf(setting.open({ through: "proxy", signal: abort.signal }));
+      for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve));
+      abort.abort(new Error("enough"));
+      expect(await failing).toMatchObject({ code: "ABORTED" });
+      setting.proxy.heal();
+      // Later connections come after those of the aborted opening.
+      await setting.open({ through: "proxy", namespace: "/" }).then(({ session }) => session.close());
+      await eventually(() => expect(setting.proxy.connections).toBe(0));
+    },
+  );
+
   test("at any of the hosts, not always at the first", async () => {
     const random = vi.spyOn(Math, "random").mockReturnValue(0.99);
     onTestFinished(() => void random.mockRestore());
@@ -238,6 +254,26 @@ test("nodes vanish with a session that is not renewed, and at once on close", as
   await eventually(async () => expect(await witness.get("/dying", linearizable)).toBeUndefined());
   await dying.close();
 });
+
+test.each([
+  ["is cut", () => setting.proxy.cut({ reset: true })],
+  ["nobody knows to be dead", () => {}],
+])(
+  "SES-6 close on a connection that %s takes the ephemeral nodes away all the same",
+  async (_name, fault) => {
+    const { session: witness } = await setting.open();
+    const { session, facts } = await setting.open({ through: "proxy" });
+    await session.renew(5_000);
+    await session.commit([create("/e", { ephemeral: true })], undefined);
+    setting.proxy.halfOpen();
+    const closing = session.close();
+    await new Promise((resolve) => setImmediate(resolve));
+    fault();
+    await closing;
+    expect(await witness.get("/e", linearizable)).toBeUndefined();
+    expect(facts).toMatchObject({ ends: [], disconnections: [] });
+  },
+);
 
 test("close while the store is out of reach ends, and settles what is pending", async () => {
   const { session, facts } = await setting.open({ through: "proxy", sessionTimeoutMs: 1_000 });

@@ -53,6 +53,26 @@ test("INTEROP-1 who is ahead is judged by the suffix among all children, whateve
   expect((await session.entries("/no-such-line", 1))[0]).toBeUndefined();
 });
 
+test("LEAD-2 a line stays in order when the parent's counter overflows and goes on below zero", async () => {
+  const { session } = await openSession(server.url);
+  await session.commit([create("/overflow")], undefined);
+  // As the server writes its signed 32-bit counter: ten characters at least, the sign included.
+  const suffixes = [
+    "2147483646",
+    "2147483647",
+    "-2147483648",
+    "-2147483647",
+    "-1000000000",
+    "-999999999",
+    "-000000001",
+  ];
+  for (const suffix of [...suffixes].reverse()) {
+    await session.commit([create(`/overflow/_c_x-lock-${suffix}`)], undefined);
+  }
+  const entries = await session.entries("/overflow", suffixes.length);
+  expect(entries.map(({ path }) => path.slice("/overflow/_c_x-lock-".length))).toEqual(suffixes);
+});
+
 test("LEAD-2 the create revision grows when the line itself is made anew and the suffix starts again", async () => {
   const { session } = await openSession(server.url);
   const old = await session.enqueue("/anew", { label: "latch", data: bytes("") });

@@ -1,0 +1,93 @@
+import { connect, createServer, type Socket } from "node:net";
+
+export const Opcode = { create: 1, exists: 3, getData: 4, getChildren: 8 } as const;
+
+/** One frame of ZooKeeper's protocol on its way through the proxy. */
+export interface Frame {
+  readonly bytes: Buffer;
+  /** What is asked, or answered. `undefined` for a watch's notification. */
+  readonly opcode: number | undefined;
+  /** What the client asked just before on this connection. */
+  readonly previous: number | undefined;
+  /** Ends both sides. With `part`, the client receives that first, and then an orderly end. */
+  cut(part?: Buffer): void;
+}
+
+type Handler = (frame: Frame) => "forward" | "drop" | Promise<"forward" | "drop">;
+
+/** A proxy that sees whole frames and can act between any two of them. The handshake is always forwarded. */
+export interface FrameProxy {
+  readonly url: string;
+  onRequest: Handler;
+  onReply: Handler;
+  /** New connections are closed at once. */
+  refusing: boolean;
+  close(): void;
+}
+
+export async function startFrameProxy(url: string): Promise<FrameProxy> {
+  const [host = "127.0.0.1", port] = url.split(":");
+  const open = new Set<() => void>();
+  const server = createServer((client) => {
+    if (proxy.refusing) {
+      client.destroy();
+      return;
+    }
+    const upstream = connect({ host, port: Number(port), noDelay: true });
+    client.setNoDelay(true);
+    const cut = (part?: Buffer): void => {
+      upstream.destroy();
+      if (part === undefined) client.destroy();
+      else client.end(part);
+      open.delete(cut);
+    };
+    open.add(cut);
+    for (const [one, other] of [[client, upstream] as const, [upstream, client] as const]) {
+      one.on("error", () => {});
+      one.on("close", () => other.end());
+    }
+    const opcodes = new Map<number, number>();
+    let last: number | undefined;
+    pipeFrames(client, upstream, (bytes) => {
+      const previous = last;
+      last = bytes.readInt32BE(8);
+      opcodes.set(bytes.readInt32BE(4), last);
+      return proxy.onRequest({ bytes, opcode: last, previous, cut });
+    });
+    pipeFrames(upstream, client, (bytes) =>
+      proxy.onReply({ bytes, opcode: opcodes.get(bytes.readInt32BE(4)), previous: undefined, cut }),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const proxy: FrameProxy = {
+    url: `127.0.0.1:${Object(server.address()).port}`,
+    onRequest: () => "forward",
+    onReply: () => "forward",
+    refusing: false,
+    close() {
+      server.close();
+      for (const cut of [...open]) cut();
+    },
+  };
+  return proxy;
+}
+
+function pipeFrames(from: Socket, to: Socket, handle: (frame: Buffer) => ReturnType<Handler>): void {
+  let buffered = Buffer.alloc(0);
+  let greeted = false;
+  // One after the other: what is behind a frame waits for what becomes of it.
+  let turn: Promise<void> = Promise.resolve();
+  from.on("data", (chunk: Buffer) => {
+    buffered = Buffer.concat([buffered, chunk]);
+    while (buffered.length >= 4 && buffered.length >= 4 + buffered.readInt32BE(0)) {
+      const frame = Buffer.from(buffered.subarray(0, 4 + buffered.readInt32BE(0)));
+      buffered = buffered.subarray(frame.length);
+      const handshake = !greeted;
+      greeted = true;
+      turn = turn.then(async () => {
+        const verdict = handshake ? "forward" : await handle(frame);
+        if (verdict === "forward" && to.writable) to.write(frame);
+      });
+    }
+  });
+}

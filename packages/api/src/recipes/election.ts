@@ -56,8 +56,8 @@ export class Election {
    * Stands as a candidate in the current session and resolves once this process leads (LEAD-1, LEAD-2).
    *
    * Given up by `signal`, `timeoutMs` or an error, the candidate's node is removed as soon as there is contact (LEAD-6).
-   * Errors: `SESSION_LOST` (promptly; the candidate is then never elected later, LEAD-8), `NOT_HELD` (its node was deleted from
-   * outside), `ABORTED`, `TIMEOUT`, `CLOSED`, `DATA_TOO_LARGE`.
+   * Errors: `SESSION_LOST` (promptly; the candidate is then never elected later, LEAD-8), `NOT_HELD` (its node was deleted, from
+   * outside or by a store that ended the session), `ABORTED`, `TIMEOUT`, `CLOSED`, `DATA_TOO_LARGE`.
    */
   async campaign(options: CampaignOptions = {}): Promise<Leadership> {
     checkWaitOptions("campaign", options, ["data"]);

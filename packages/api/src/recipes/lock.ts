@@ -40,8 +40,8 @@ export class Lock {
    * Stands in line in the current session and resolves once the lock is held (LEAD-1, LEAD-2, LEAD-5).
    *
    * Given up by `signal`, `timeoutMs` or an error, the place in the line is removed as soon as there is contact (LEAD-6).
-   * Errors: `SESSION_LOST` (promptly; the place then never becomes a hold, LEAD-8), `NOT_HELD` (its node was deleted from
-   * outside), `ABORTED`, `TIMEOUT`, `CLOSED`, `DATA_TOO_LARGE`.
+   * Errors: `SESSION_LOST` (promptly; the place then never becomes a hold, LEAD-8), `NOT_HELD` (its node was deleted, from
+   * outside or by a store that ended the session), `ABORTED`, `TIMEOUT`, `CLOSED`, `DATA_TOO_LARGE`.
    */
   async acquire(options: AcquireOptions = {}): Promise<LockHold> {
     return new LockHold(await this.#take(options));

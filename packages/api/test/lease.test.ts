@@ -1,3 +1,4 @@
+import type { Clock } from "@conclave/api/backend";
 import { VirtualClock } from "@conclave/backend-memory";
 import { beforeEach, describe, expect, test } from "vitest";
 import { ConclaveError } from "../src/errors.js";
@@ -5,6 +6,19 @@ import { Lease, type SessionState } from "../src/internal/lease.js";
 
 const timeoutMs = 3_000;
 const marginMs = 150;
+
+/** A clock whose timers run only by hand: that of a process which sleeps. */
+function sleeper() {
+  const late = { nowMs: 0, timers: [] as (() => void)[] };
+  const clock: Clock = {
+    now: () => late.nowMs,
+    schedule: (_, run) => {
+      late.timers.push(run);
+      return () => {};
+    },
+  };
+  return Object.assign(late, { clock });
+}
 
 describe("lease", () => {
   let clock: VirtualClock;
@@ -95,16 +109,10 @@ describe("lease", () => {
   });
 
   test("nor does one that comes after the deadline and before its timer", async () => {
-    const late = { nowMs: 0, timers: [] as (() => void)[] };
+    const late = sleeper();
     const states: SessionState[] = [];
     const lease = new Lease({
-      clock: {
-        now: () => late.nowMs,
-        schedule: (_, run) => {
-          late.timers.push(run);
-          return () => {};
-        },
-      },
+      clock: late.clock,
       timeoutMs,
       openedAtMs: 0,
       // Sent in time; by when the reply is looked at, the process has slept past the deadline.
@@ -131,16 +139,10 @@ describe("lease", () => {
   });
 
   test("SES-4: past the deadline no renewal is sent, though its timer runs before that of the deadline", () => {
-    const late = { nowMs: 0, timers: [] as (() => void)[] };
+    const late = sleeper();
     let sent = 0;
     const asleep = new Lease({
-      clock: {
-        now: () => late.nowMs,
-        schedule: (_, run) => {
-          late.timers.push(run);
-          return () => {};
-        },
-      },
+      clock: late.clock,
       timeoutMs,
       openedAtMs: 0,
       renew: async () => {

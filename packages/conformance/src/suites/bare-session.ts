@@ -6,12 +6,15 @@ import type { Kit, KitClient } from "../kit.js";
 import type { TestClient } from "../target.js";
 
 /** A session of the backend alone: nothing above it compares a deadline, so what refuses is the store. */
-export interface BareSession {
+export interface Bare {
   readonly session: BackendSession;
   readonly client: TestClient;
-  readonly ticket: Ticket;
   /** Whether the backend has reported that the store says it is over. */
   isOver(): boolean;
+}
+
+export interface BareSession extends Bare {
+  readonly ticket: Ticket;
 }
 
 const empty = new Uint8Array();
@@ -20,14 +23,12 @@ function creation(path: string, kind: Partial<CreateOperation> = {}): CreateOper
   return { type: "create", path, data: empty, ephemeral: false, sequential: false, parents: false, ...kind };
 }
 
-/** Opens one that holds the ephemeral node /bare and a place in /line, beside a persistent /target. */
-export async function bareSession(kit: Kit, observer: KitClient): Promise<BareSession> {
-  await observer.coordinator.create("/target", "early");
+export async function openBare(kit: Kit, sessionTimeoutMs: number): Promise<Bare> {
   const client = await kit.testClient();
   let over = false;
   const session = await client.backend.open({
     namespace: kit.namespace,
-    sessionTimeoutMs: kit.target.sessionTimeoutMs,
+    sessionTimeoutMs,
     connectTimeoutMs: 10_000,
     signal: new AbortController().signal,
     observer: {
@@ -38,9 +39,17 @@ export async function bareSession(kit: Kit, observer: KitClient): Promise<BareSe
     },
   });
   kit.onCleanup(async () => session.abandon());
+  return { session, client, isOver: () => over };
+}
+
+/** Opens one that holds the ephemeral node /bare and a place in /line, beside a persistent /target. */
+export async function bareSession(kit: Kit, observer: KitClient): Promise<BareSession> {
+  await observer.coordinator.create("/target", "early");
+  const bare = await openBare(kit, kit.target.sessionTimeoutMs);
+  const { session } = bare;
   await session.commit([creation("/bare", { ephemeral: true })], undefined);
   const ticket = await session.enqueue("/line", { label: "latch", data: empty });
-  return { session, client, ticket, isOver: () => over };
+  return { ...bare, ticket };
 }
 
 /** Every kind of write rejects with `SESSION_LOST`, and the store shows no trace of it. */

@@ -1,41 +1,19 @@
 import assert from "node:assert/strict";
 import { ConclaveError, type Leadership } from "@conclave/api";
-import type { BackendSession, Guard } from "@conclave/api/backend";
+import type { Guard } from "@conclave/api/backend";
 import { rejects } from "../expect.js";
 import type { Kit } from "../kit.js";
 import { type CaseOptions, suite } from "../suite.js";
-import type { TestClient } from "../target.js";
+import { type Bare, openBare } from "./bare-session.js";
 import { loseSession, range, soonMs, steady, text } from "./support.js";
 
 const path = "/e";
 const atomically: CaseOptions = { when: ({ guardedWrites }) => guardedWrites === "transaction" };
 const bySession: CaseOptions = { when: ({ guardedWrites }) => guardedWrites === "session", weaker: true };
 
-interface Bare {
-  readonly session: BackendSession;
-  readonly client: TestClient;
-  /** Whether the store has said that the session is over. */
-  isOver(): boolean;
-}
-
 /** A session with nobody above who would notice its loss: whatever refuses its writes is the store. */
-async function bare(kit: Kit): Promise<Bare> {
-  const client = await kit.testClient();
-  let over = false;
-  const session = await client.backend.open({
-    namespace: kit.namespace,
-    sessionTimeoutMs: 5 * kit.target.sessionTimeoutMs,
-    connectTimeoutMs: 10_000,
-    signal: new AbortController().signal,
-    observer: {
-      disconnected: () => {},
-      ended: () => {
-        over = true;
-      },
-    },
-  });
-  kit.onCleanup(async () => session.abandon());
-  return { session, client, isOver: () => over };
+function bare(kit: Kit): Promise<Bare> {
+  return openBare(kit, 5 * kit.target.sessionTimeoutMs);
 }
 
 function set(at: string, data: string) {

@@ -18,6 +18,7 @@ export const clauses = {
     "LEAD-9",
     "LEAD-10",
   ],
+  lock: ["RW-1", "RW-2", "SEM-1", "SEM-2", "SEM-3"],
   discovery: ["DISC-1", "DISC-2", "DISC-3", "DISC-4"],
 } as const;
 

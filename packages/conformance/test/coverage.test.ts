@@ -1,4 +1,15 @@
-import { Coordinator, Discovery, Election, Leadership, Lock, LockHold, Session } from "@conclave/api";
+import {
+  Coordinator,
+  Discovery,
+  Election,
+  Leadership,
+  Lock,
+  LockHold,
+  Permit,
+  ReadWriteLock,
+  Semaphore,
+  Session,
+} from "@conclave/api";
 import { allSuites, operations, untested } from "@conclave/conformance";
 import { expect, test } from "vitest";
 
@@ -21,7 +32,7 @@ test("no two cases of one clause have the same title", () => {
 });
 
 /** For whoever extends these classes, not for whoever uses them. */
-const hooks = ["constructor", "commit", "read", "attach", "checkAlive", "giveUp"];
+const hooks = ["constructor", "commit", "read", "attach", "checkAlive", "giveUp", "within"];
 
 test.each(
   Object.entries({
@@ -31,6 +42,9 @@ test.each(
     election: Election,
     lock: Lock,
     hold: LockHold,
+    readWriteLock: ReadWriteLock,
+    semaphore: Semaphore,
+    permit: Permit,
     discovery: Discovery,
   }),
 )("every public method of %s is in the table of operations", (owner, type) => {

@@ -10,7 +10,9 @@ import { lead } from "./lead.js";
 import { lock } from "./lock.js";
 import { nodes } from "./nodes.js";
 import { outcomes } from "./outcomes.js";
+import { readWriteLock } from "./read-write-lock.js";
 import { reads } from "./reads.js";
+import { semaphore } from "./semaphore.js";
 import { sequential } from "./sequential.js";
 import { sessionLoss } from "./session-loss.js";
 import { sessions } from "./sessions.js";
@@ -38,6 +40,8 @@ export const allSuites: readonly Suite[] = [
   electionChurn,
   guarded,
   lock,
+  readWriteLock,
+  semaphore,
   discovery,
   discoveryFaults,
 ];

@@ -6,6 +6,9 @@ import type {
   Leadership,
   Lock,
   LockHold,
+  Permit,
+  ReadWriteLock,
+  Semaphore,
   Session,
 } from "@conclave/api";
 import type { Kit, KitClient } from "../kit.js";
@@ -18,10 +21,16 @@ export interface Subjects {
   readonly election: Election;
   readonly lock: Lock;
   readonly hold: LockHold;
+  readonly readWriteLock: ReadWriteLock;
+  readonly semaphore: Semaphore;
+  readonly permit: Permit;
   readonly discovery: Discovery;
 }
 
 export type Owner = keyof Subjects;
+
+/** What ends with the session. */
+export const ownersOfSession: readonly Owner[] = ["session", "leadership", "hold", "permit"];
 
 export interface Input {
   readonly path: string;
@@ -42,6 +51,10 @@ export interface PublicOperation {
   readonly takesData: boolean;
   readonly takesOptions: boolean;
   readonly takesTimeLimit: boolean;
+  /** Its options are one object with its data, which alone may be given. */
+  readonly mergesOptions: boolean;
+  /** It goes well after the end: it has nothing left to do, or says how it ended. */
+  readonly harmless: boolean;
   /** What it yields ends quietly when its signal aborts; other operations reject with `ABORTED`. */
   readonly iterates: boolean;
 }
@@ -64,6 +77,8 @@ function operation(
     takesData: false,
     takesOptions: true,
     takesTimeLimit: false,
+    mergesOptions: false,
+    harmless: false,
     iterates: false,
     ...omitName(features),
   };
@@ -73,7 +88,9 @@ function omitName({ name: _, ...rest }: Features): Omit<Features, "name"> {
   return rest;
 }
 
-function writesOf(owner: "session" | "coordinator" | "leadership" | "hold"): readonly PublicOperation[] {
+function writesOf(
+  owner: "session" | "coordinator" | "leadership" | "hold" | "permit",
+): readonly PublicOperation[] {
   const path = { takesPath: true };
   const both = { ...path, takesData: true };
   const within = (name: string) => ({ name: `transaction (${name})` });
@@ -110,14 +127,28 @@ function readsOf(owner: "session" | "coordinator"): readonly PublicOperation[] {
   return [...reads, ...watches];
 }
 
-const local = { io: false, takesOptions: false };
+const merged = { takesData: true, mergesOptions: true };
+
+function acquisitionsOf(owner: "lock" | "semaphore"): readonly PublicOperation[] {
+  return [
+    operation(owner, "acquire", { takesTimeLimit: true, ...merged }, (on, { data, options }) =>
+      on[owner].acquire({ data, ...options }),
+    ),
+    operation(owner, "tryAcquire", merged, (on, { data, options }) =>
+      on[owner].tryAcquire({ data, ...options }),
+    ),
+    operation(owner, "contenders", {}, (on, { options }) => on[owner].contenders(options)),
+  ];
+}
+
+const local = { io: false, takesOptions: false, harmless: true };
 const wait = { takesTimeLimit: true };
 
 /** Every public operation there is; a unit test compares it with the classes. */
 export const operations: readonly PublicOperation[] = [
   ...readsOf("session"),
   ...writesOf("session"),
-  operation("session", "states", { io: false, iterates: true }, (on, { options }) =>
+  operation("session", "states", { io: false, iterates: true, harmless: true }, (on, { options }) =>
     on.session.states(options),
   ),
   operation("session", "close", local, (on) => on.session.close()),
@@ -135,30 +166,37 @@ export const operations: readonly PublicOperation[] = [
   operation("coordinator", "lock", { ...local, takesPath: true }, (on, { path }) =>
     on.coordinator.lock(path),
   ),
+  operation("coordinator", "readWriteLock", { ...local, takesPath: true }, (on, { path }) =>
+    on.coordinator.readWriteLock(path),
+  ),
+  operation("coordinator", "semaphore", { ...local, takesPath: true }, (on, { path }) =>
+    on.coordinator.semaphore(path, { permits: 2 }),
+  ),
   operation("coordinator", "discovery", { ...local, takesPath: true }, (on, { path }) =>
     on.coordinator.discovery(path),
   ),
   operation("coordinator", "close", local, (on) => on.coordinator.close()),
   ...writesOf("leadership"),
   operation("leadership", "resign", local, (on) => on.leadership.resign()),
-  operation("election", "campaign", { ...wait, takesData: true }, (on, { data, options }) =>
+  operation("election", "campaign", { ...wait, ...merged }, (on, { data, options }) =>
     on.election.campaign({ data, ...options }),
   ),
-  operation("election", "lead", { takesData: true }, (on, { data, options }) =>
+  operation("election", "lead", merged, (on, { data, options }) =>
     on.election.lead(() => "led", { data, ...options }),
   ),
   operation("election", "leader", {}, (on, { options }) => on.election.leader(options)),
   operation("election", "observe", { iterates: true }, (on, { options }) => on.election.observe(options)),
-  operation("lock", "acquire", { ...wait, takesData: true }, (on, { data, options }) =>
-    on.lock.acquire({ data, ...options }),
-  ),
-  operation("lock", "tryAcquire", { takesData: true }, (on, { data, options }) =>
-    on.lock.tryAcquire({ data, ...options }),
-  ),
-  operation("lock", "withLock", { ...wait, takesData: true }, (on, { data, options }) =>
+  ...acquisitionsOf("lock"),
+  operation("lock", "withLock", { ...wait, ...merged }, (on, { data, options }) =>
     on.lock.withLock(() => "held", { data, ...options }),
   ),
-  operation("lock", "contenders", {}, (on, { options }) => on.lock.contenders(options)),
+  operation("readWriteLock", "contenders", {}, (on, { options }) => on.readWriteLock.contenders(options)),
+  ...acquisitionsOf("semaphore"),
+  operation("semaphore", "withPermit", { ...wait, ...merged }, (on, { data, options }) =>
+    on.semaphore.withPermit(() => "held", { data, ...options }),
+  ),
+  ...writesOf("permit"),
+  operation("permit", "release", local, (on) => on.permit.release()),
   ...writesOf("hold"),
   operation("hold", "release", local, (on) => on.hold.release()),
   operation("discovery", "register", { ...wait, takesData: true }, (on, { data, options }) =>
@@ -199,6 +237,7 @@ export async function subjectsOf(kit: Kit): Promise<Subjects & { readonly client
   const election = coordinator.election("/election");
   const leadership = await election.campaign();
   const hold = await coordinator.lock("/held").acquire();
+  const permit = await coordinator.semaphore("/permits", { permits: 2 }).acquire();
   return {
     client,
     coordinator,
@@ -207,6 +246,9 @@ export async function subjectsOf(kit: Kit): Promise<Subjects & { readonly client
     election,
     lock: coordinator.lock("/lock"),
     hold,
+    readWriteLock: coordinator.readWriteLock("/read-write-lock"),
+    semaphore: coordinator.semaphore("/semaphore", { permits: 2 }),
+    permit,
     discovery: coordinator.discovery("/services"),
   };
 }

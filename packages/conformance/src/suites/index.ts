@@ -1,5 +1,6 @@
 import type { Suite } from "../suite.js";
 import { traits } from "../traits/index.js";
+import { crowd } from "./crowd.js";
 import { discovery } from "./discovery.js";
 import { discoveryFaults } from "./discovery-faults.js";
 import { election } from "./election.js";
@@ -42,6 +43,7 @@ export const allSuites: readonly Suite[] = [
   lock,
   readWriteLock,
   semaphore,
+  crowd,
   discovery,
   discoveryFaults,
 ];

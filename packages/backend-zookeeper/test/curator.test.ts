@@ -1,0 +1,34 @@
+import { zookeeper } from "@conclave/backend-zookeeper";
+import { startZooKeeper } from "@conclave/test-servers";
+import { compileJava, electionCases, interop, lockCases, setUpInterop } from "@conclave/test-servers/interop";
+import { afterAll, afterEach, beforeAll, describe, it } from "vitest";
+
+const reportFolder = new URL("../../../.conformance/interop", import.meta.url).pathname;
+const source = new URL("./interop/CuratorPeer.java", import.meta.url);
+
+interop(
+  { runner: { describe, it, afterAll }, store: "zookeeper", program: "curator", reportFolder },
+  (register, found) => {
+    const setting = setUpInterop({
+      start: () => startZooKeeper({ maxSessionTimeoutMs: 60_000 }),
+      backend: (hosts) => zookeeper({ hosts }),
+      holder: new URL("./fixtures/holder.mjs", import.meta.url),
+      namespace: "/interop",
+      command: (url, sessionTimeoutMs) => ({
+        file: found().command,
+        args: [
+          ...["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"],
+          "-Dorg.slf4j.simpleLogger.defaultLogLevel=off",
+          ...["-cp", `${compileJava(source, found())}:${found().libraries}`, "CuratorPeer"],
+          ...[url, String(sessionTimeoutMs)],
+        ],
+      }),
+    });
+    beforeAll(setting.beforeAll);
+    afterEach(setting.afterEach);
+    afterAll(setting.afterAll);
+
+    lockCases(register, setting);
+    electionCases(register, setting);
+  },
+);

@@ -14,15 +14,19 @@ interop(
       backend: (hosts) => zookeeper({ hosts }),
       holder: new URL("./fixtures/holder.mjs", import.meta.url),
       namespace: "/interop",
-      command: (url, sessionTimeoutMs) => ({
-        file: found().command,
-        args: [
-          ...["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"],
-          "-Dorg.slf4j.simpleLogger.defaultLogLevel=off",
-          ...["-cp", `${compileJava(source, found())}:${found().libraries}`, "CuratorPeer"],
-          ...[url, String(sessionTimeoutMs)],
-        ],
-      }),
+      prepare: async () => {
+        const { command, libraries } = found();
+        const classes = await compileJava(source, found());
+        return (url, sessionTimeoutMs) => ({
+          file: command,
+          args: [
+            ...["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"],
+            "-Dorg.slf4j.simpleLogger.defaultLogLevel=off",
+            ...["-cp", `${classes}:${libraries}`, "CuratorPeer"],
+            ...[url, String(sessionTimeoutMs)],
+          ],
+        });
+      },
     });
     beforeAll(setting.beforeAll);
     afterEach(setting.afterEach);

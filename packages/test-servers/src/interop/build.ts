@@ -1,23 +1,24 @@
-import { spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import type { FoundProgram } from "./programs.js";
 
 const cache = fileURLToPath(new URL("../../../../node_modules/.cache/conclave-interop", import.meta.url));
 
 /** Compiles one Java source once; returns the folder with its classes. */
-export function compileJava(source: URL, { version, libraries }: FoundProgram): string {
+export function compileJava(source: URL, { version, libraries }: FoundProgram): Promise<string> {
   return once(source, version, (folder) =>
     run("javac", ["-nowarn", "-proc:none", "-cp", libraries, "-d", folder, fileURLToPath(source)], {}),
   );
 }
 
 /** Compiles a Go program of one file once; returns the executable. */
-export function compileGo(source: URL, { command, version, libraries }: FoundProgram): string {
+export async function compileGo(source: URL, { command, version, libraries }: FoundProgram): Promise<string> {
   const name = "peer";
-  const folder = once(source, version, (to) =>
+  const folder = await once(source, version, (to) =>
     run(command, ["build", "-o", join(to, name), fileURLToPath(source)], {
       // The libraries are Debian's, laid out as GOPATH; nothing is fetched.
       GO111MODULE: "off",
@@ -30,15 +31,19 @@ export function compileGo(source: URL, { command, version, libraries }: FoundPro
 }
 
 /** Makes what `source` compiles to, unless it is there; two processes that do so at once do not disturb each other. */
-function once(source: URL, version: string, make: (folder: string) => void): string {
+async function once(
+  source: URL,
+  version: string,
+  make: (folder: string) => Promise<unknown>,
+): Promise<string> {
   const file = fileURLToPath(source);
   const hash = createHash("sha256").update(readFileSync(file)).update(version).digest("hex").slice(0, 16);
   const done = join(cache, `${basename(file)}-${hash}`);
   if (existsSync(done)) return done;
-  mkdirSync(dirname(done), { recursive: true });
+  mkdirSync(cache, { recursive: true });
   const making = mkdtempSync(`${done}-`);
   try {
-    make(making);
+    await make(making);
     renameSync(making, done);
   } catch (error) {
     rmSync(making, { recursive: true, force: true });
@@ -47,8 +52,6 @@ function once(source: URL, version: string, make: (folder: string) => void): str
   return done;
 }
 
-function run(file: string, args: readonly string[], env: Readonly<Record<string, string>>): void {
-  const result = spawnSync(file, [...args], { env: { ...process.env, ...env }, encoding: "utf8" });
-  if (result.status === 0) return;
-  throw new Error(`${file} failed: ${result.error ?? ""}${result.stdout ?? ""}${result.stderr ?? ""}`);
+function run(file: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<unknown> {
+  return promisify(execFile)(file, [...args], { env: { ...process.env, ...env } });
 }

@@ -11,8 +11,8 @@ export interface SetUpOptions {
   /** The program of our own processes; it calls `runHolder`. */
   readonly holder: URL;
   readonly namespace: string;
-  /** Runs the foreign program; it may compile it first. */
-  command(url: string, sessionTimeoutMs: number): ForeignCommand;
+  /** Compiles the foreign program, if that is needed; returns how it is run. */
+  prepare(): Promise<(url: string, sessionTimeoutMs: number) => ForeignCommand>;
   readonly extra?: readonly string[];
 }
 
@@ -27,6 +27,7 @@ export interface InteropSetUp extends InteropSetting {
 export function setUpInterop(options: SetUpOptions): InteropSetUp {
   const { backend, holder, namespace, extra = [] } = options;
   let server: TestServer | undefined;
+  let command: ((url: string, sessionTimeoutMs: number) => ForeignCommand) | undefined;
   let lasting: ForeignProcess | undefined;
   const coordinators: Coordinator[] = [];
   const mortals: { kill(): Promise<unknown> }[] = [];
@@ -35,8 +36,10 @@ export function setUpInterop(options: SetUpOptions): InteropSetUp {
     if (server === undefined) throw new Error("not started");
     return server;
   };
-  const foreign = (sessionTimeoutMs: number): ForeignProcess =>
-    startForeign(options.command(started().url, sessionTimeoutMs));
+  const foreign = (sessionTimeoutMs: number): ForeignProcess => {
+    if (command === undefined) throw new Error("not prepared");
+    return startForeign(command(started().url, sessionTimeoutMs));
+  };
   const mortal = <T extends { kill(): Promise<unknown> }>(process: T): T => {
     mortals.push(process);
     return process;
@@ -62,7 +65,7 @@ export function setUpInterop(options: SetUpOptions): InteropSetUp {
       mortal(spawnNode(holder, { args: [started().url, String(SHORT_SESSION_MS)] })),
 
     async beforeAll() {
-      server = await options.start();
+      [server, command] = await Promise.all([options.start(), options.prepare()]);
     },
     async afterEach() {
       await Promise.all(coordinators.splice(0).map((coordinator) => coordinator.close()));

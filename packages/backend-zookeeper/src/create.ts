@@ -116,7 +116,8 @@ async function createOnce(connection: Connection, creation: Creation, send: Send
       if (attempt > 1) await makeAncestors(connection, creation.path);
       return await send(connection);
     } catch (error) {
-      if (!creation.parents || !ZooKeeperError.is(error, Code.NONODE) || attempt === MAX_ATTEMPTS) throw error;
+      if (!creation.parents || !ZooKeeperError.is(error, Code.NONODE) || attempt === MAX_ATTEMPTS)
+        throw error;
     }
   }
 }

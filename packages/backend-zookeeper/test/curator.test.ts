@@ -1,7 +1,18 @@
+import { connect } from "@conclave/api";
 import { zookeeper } from "@conclave/backend-zookeeper";
 import { startZooKeeper } from "@conclave/test-servers";
-import { compileJava, electionCases, interop, lockCases, setUpInterop } from "@conclave/test-servers/interop";
-import { afterAll, afterEach, beforeAll, describe, it } from "vitest";
+import {
+  compileJava,
+  electionCases,
+  freshPath,
+  interop,
+  lockCases,
+  settle,
+  setUpInterop,
+  until,
+} from "@conclave/test-servers/interop";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { text } from "./support.js";
 
 const reportFolder = new URL("../../../.conformance/interop", import.meta.url).pathname;
 const source = new URL("./interop/CuratorPeer.java", import.meta.url);
@@ -10,7 +21,12 @@ interop(
   { runner: { describe, it, afterAll }, store: "zookeeper", program: "curator", reportFolder },
   (register, found) => {
     const setting = setUpInterop({
-      start: () => startZooKeeper({ maxSessionTimeoutMs: 60_000 }),
+      start: () =>
+        startZooKeeper({
+          maxSessionTimeoutMs: 60_000,
+          // How soon the server deletes an empty container, of which Curator's parents are made: once a minute is its default.
+          jvmArgs: ["-Dznode.container.checkIntervalMs=20"],
+        }),
       backend: (hosts) => zookeeper({ hosts }),
       holder: new URL("./fixtures/holder.mjs", import.meta.url),
       namespace: "/interop",
@@ -34,5 +50,118 @@ interop(
 
     lockCases(register, setting);
     electionCases(register, setting);
+
+    register(
+      "lock: Curator's mutex is reentrant, and is free for us when it was released as often as acquired",
+      async () => {
+        const path = freshPath();
+        const foreign = setting.foreign();
+        const lock = (await setting.connect()).lock(path);
+        await foreign.call("acquire", "reentrant", setting.namespace + path);
+        await foreign.call("again", "reentrant");
+        const waiting = lock.acquire();
+        await foreign.call("release", "reentrant");
+        expect(await settle(waiting)).toBe("pending");
+        await foreign.call("release", "reentrant");
+        await (await waiting).release();
+      },
+    );
+
+    register(
+      "lock: either side lists the other among those who stand in line, and gives up waiting without a trace",
+      async () => {
+        const path = freshPath();
+        const foreign = setting.foreign();
+        const lock = (await setting.connect()).lock(path);
+        const hold = await lock.acquire({ data: "ours" });
+        expect(await foreign.call("acquire", "impatient", setting.namespace + path, "100")).toBe("false");
+        expect(await foreign.call("participants", "observer", setting.namespace + path)).toBe(
+          setting.namespace + hold.path,
+        );
+        const theirs = foreign.call("acquire", "patient", setting.namespace + path);
+        await until("it stands", async () => (await lock.contenders()).length === 2);
+        const [own, other] = await lock.contenders();
+        expect(text(own?.data)).toBe("ours");
+        // By default Curator writes its host's address.
+        expect(text(other?.data)).toMatch(/^[0-9a-f.:]+$/);
+        await hold.release();
+        await theirs;
+        expect(await foreign.call("connect", "patient")).toBe(other?.sessionId);
+        expect(await lock.tryAcquire()).toBeUndefined();
+        await expect(lock.acquire({ timeoutMs: 100 })).rejects.toMatchObject({ code: "TIMEOUT" });
+        await until("it is gone", async () => (await lock.contenders()).length === 1);
+        await foreign.call("release", "patient");
+      },
+    );
+
+    register(
+      "containers: the server deletes Curator's empty parents under us, and nobody notices",
+      async () => {
+        const foreign = setting.foreign();
+        const coordinator = await setting.connect();
+        const parent = freshPath();
+        const path = `${parent}/line`;
+        const election = coordinator.election(path);
+        const leaders: (string | undefined)[] = [];
+        const stopping = new AbortController();
+        const observe = async () => {
+          for await (const leader of election.observe({ signal: stopping.signal }))
+            leaders.push(leader && text(leader.data));
+        };
+        const observing = observe();
+        const tokens: bigint[] = [];
+        for (let round = 0; round < 5; round += 1) {
+          await foreign.call("campaign", "candidate", setting.namespace + path, `theirs-${round}`);
+          await until("it is observed", () => leaders.at(-1) === `theirs-${round}`);
+          const container = await coordinator.get(parent, { linearizable: true });
+          expect(container).toMatchObject({ path: parent, ephemeralOwner: undefined });
+          tokens.push((await election.leader())?.token ?? 0n);
+          await foreign.call("resign", "candidate");
+          await until(
+            "the server has deleted it",
+            async () => !(await coordinator.exists(parent, { linearizable: true })),
+          );
+        }
+        expect(tokens).toEqual([...tokens].sort((a, b) => (a < b ? -1 : 1)));
+        expect(new Set(tokens).size).toBe(tokens.length);
+        // The same, with us in the container that they made, and with what we make instead.
+        const lock = coordinator.lock(path);
+        await foreign.call("acquire", "first", setting.namespace + path);
+        const waiting = lock.acquire();
+        await until("we wait", async () => (await lock.contenders()).length === 2);
+        await foreign.call("release", "first");
+        await (await waiting).release();
+        await until(
+          "the server has deleted it",
+          async () => !(await coordinator.exists(parent, { linearizable: true })),
+        );
+        await (await lock.acquire()).release();
+        await foreign.call("acquire", "first", setting.namespace + path);
+        await foreign.call("release", "first");
+        stopping.abort();
+        await observing;
+      },
+    );
+
+    register(
+      "containers: a namespace that Curator made is there for us, also after the server has deleted it",
+      async () => {
+        const namespace = `/made-by-curator${freshPath()}`;
+        const foreign = setting.foreign();
+        await foreign.call("acquire", "first", `${namespace}/lock`);
+        const coordinator = await connect(zookeeper({ hosts: setting.server.url }), { namespace });
+        try {
+          await foreign.call("release", "first");
+          await until(
+            "the server has deleted it",
+            async () => !(await coordinator.exists("/", { linearizable: true })),
+          );
+          await coordinator.create("/made", "after all");
+          expect(text((await coordinator.get("/made"))?.data)).toBe("after all");
+        } finally {
+          await coordinator.close();
+        }
+      },
+    );
   },
 );

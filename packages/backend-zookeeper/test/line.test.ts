@@ -63,7 +63,11 @@ test("INTEROP-1 an empty parent that is deleted while it is joined, as the serve
   proxy.onRequest = async ({ bytes: frame, opcode }) => {
     const path = opcode === Opcode.create ? frame.toString("latin1") : "";
     // The entry's create, or that of its parent: what is above it goes just before, several times over.
-    const above = path.includes("-lock-") ? ["/gone/line", "/gone"] : path.includes("/gone/line") ? ["/gone"] : [];
+    const above = path.includes("-lock-")
+      ? ["/gone/line", "/gone"]
+      : path.includes("/gone/line")
+        ? ["/gone"]
+        : [];
     for (const ancestor of deletions < 9 ? above : []) {
       const deleted = await other.commit([remove(ancestor)], undefined).catch(() => undefined);
       if (deleted !== undefined) deletions += 1;
@@ -82,7 +86,9 @@ test("NODE-1 the namespace's root is there for whoever creates below it, also wh
   await other.commit([remove("/vanishing")], undefined);
   await session.commit([create("/below")], undefined);
   expect(await session.get("/below", { linearizable: true })).toBeDefined();
-  await expect(session.commit([create("/missing/below")], undefined)).rejects.toMatchObject({ code: "NO_NODE" });
+  await expect(session.commit([create("/missing/below")], undefined)).rejects.toMatchObject({
+    code: "NO_NODE",
+  });
 });
 
 test("LEAD-2 a line stays in order when the parent's counter overflows and goes on below zero", async () => {

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, realpathSync } from "node:fs";
-import { basename, delimiter, join } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { findOnPath } from "../process.js";
 
 /** The programs of others that stand in the same lines as ours (INTEROP-1). */
@@ -43,9 +43,12 @@ export const programs: Readonly<Record<Program, ForeignProgram>> = {
     ],
     find() {
       const java = findOnPath("javac") && findOnPath("java");
-      const recipes = jar("curator-recipes");
       if (java === undefined || !CURATOR_JARS.map(jar).every(existsSync)) return undefined;
-      const version = /-([0-9][^-]*)\.jar$/.exec(basename(realpathSync(recipes)))?.[1] ?? "unknown";
+      const versioned = /^curator-recipes-([0-9].*)\.jar$/;
+      const version =
+        readdirSync(JARS)
+          .map((name) => versioned.exec(name)?.[1])
+          .find(Boolean) ?? "unknown";
       const libraries = [...CURATOR_JARS, ...OPTIONAL_JARS].map(jar).filter(existsSync).join(delimiter);
       return { version, command: java, libraries };
     },

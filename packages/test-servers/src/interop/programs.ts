@@ -92,6 +92,10 @@ export const programs: Readonly<Record<Program, ForeignProgram>> = {
   },
 };
 
+export function isProgram(name: string): name is Program {
+  return Object.hasOwn(programs, name);
+}
+
 function jar(name: string): string {
   return join(JARS, `${name}.jar`);
 }

@@ -72,7 +72,7 @@ test("INTEROP-1 an empty parent that is deleted while it is joined, as the serve
       const deleted = await other.commit([remove(ancestor)], undefined).catch(() => undefined);
       if (deleted !== undefined) deletions += 1;
     }
-    return "forward";
+    return "forward" as const;
   };
   const ticket = await session.enqueue("/gone/line", { label: "lock", data: bytes("") });
   expect(deletions).toBe(9);

@@ -31,9 +31,9 @@ export class Journal {
 
   /** Who had a turn, in order. Throws when two were in at once, or one did not see what the one before it wrote. */
   turns(): readonly string[] {
-    const lines = readFileSync(this.#journal, "utf8").trimEnd().split("\n");
+    const lines = readFileSync(this.#journal, "utf8").split("\n").slice(0, -1);
     const names: string[] = [];
-    for (let at = 0; at + 1 < lines.length; at += 2) {
+    for (let at = 0; at < lines.length; at += 2) {
       const [came = "", went = ""] = lines.slice(at, at + 2);
       const name = came.split(" ")[1] ?? "";
       const turn = `${name} ${at / 2}`;

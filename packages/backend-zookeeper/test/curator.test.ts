@@ -94,6 +94,23 @@ interop(
       },
     );
 
+    register("lock: Curator's LeaderSelector stands in a lock's line, with its id as data", async () => {
+      const path = freshPath();
+      const foreign = setting.foreign();
+      const lock = (await setting.connect()).lock(path);
+      const hold = await lock.acquire();
+      const selected = foreign.call("select", "selector", setting.namespace + path, "selector-1");
+      await until("it stands", async () => (await lock.contenders()).length === 2);
+      expect(await settle(selected)).toBe("pending");
+      await hold.release();
+      await selected;
+      expect((await lock.contenders()).map(({ data }) => text(data))).toEqual(["selector-1"]);
+      const waiting = lock.acquire();
+      expect(await settle(waiting)).toBe("pending");
+      await foreign.call("unselect", "selector");
+      await (await waiting).release();
+    });
+
     register(
       "containers: the server deletes Curator's empty parents under us, and nobody notices",
       async () => {

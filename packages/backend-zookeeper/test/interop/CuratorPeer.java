@@ -11,6 +11,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
@@ -18,6 +19,8 @@ import java.util.stream.Collectors;
 import org.apache.curator.framework.CuratorFramework;
 import org.apache.curator.framework.CuratorFrameworkFactory;
 import org.apache.curator.framework.recipes.leader.LeaderLatch;
+import org.apache.curator.framework.recipes.leader.LeaderSelector;
+import org.apache.curator.framework.recipes.leader.LeaderSelectorListenerAdapter;
 import org.apache.curator.framework.recipes.leader.Participant;
 import org.apache.curator.framework.recipes.locks.InterProcessMutex;
 import org.apache.curator.framework.recipes.locks.InterProcessReadWriteLock;
@@ -62,7 +65,6 @@ public class CuratorPeer {
         System.out.flush();
     }
 
-    /** Acquires and releases: a mutex, or one side of a read-write lock. */
     private static class Handle {
         // A Curator mutex belongs to the thread that acquired it.
         final ExecutorService thread = Executors.newSingleThreadExecutor();
@@ -70,6 +72,7 @@ public class CuratorPeer {
         CuratorFramework client;
         InterProcessMutex mutex;
         LeaderLatch latch;
+        LeaderSelector selector;
         ServiceDiscovery<Object> discovery;
         ServiceCache<Object> cache;
 
@@ -108,6 +111,11 @@ public class CuratorPeer {
                 case "resign":
                     latch.close();
                     return "";
+                case "select":
+                    return select(args[0], args[1]);
+                case "unselect":
+                    selector.close();
+                    return "";
                 case "leader":
                     return new LeaderLatch(client, args[0]).getLeader().getId();
                 case "candidates":
@@ -145,6 +153,22 @@ public class CuratorPeer {
             if (limitMs != null) return String.valueOf(mutex.acquire(Long.parseLong(limitMs), TimeUnit.MILLISECONDS));
             mutex.acquire();
             return "true";
+        }
+
+        /** Waits until the selector leads, which it then does until it is closed. */
+        private String select(String path, String id) throws Exception {
+            CountDownLatch leading = new CountDownLatch(1);
+            selector = new LeaderSelector(client, path, new LeaderSelectorListenerAdapter() {
+                @Override
+                public void takeLeadership(CuratorFramework client) throws Exception {
+                    leading.countDown();
+                    new CountDownLatch(1).await();
+                }
+            });
+            selector.setId(id);
+            selector.start();
+            leading.await();
+            return "";
         }
 
         /** A critical section that goes wrong when another one runs beside it, and tells in its journal. */

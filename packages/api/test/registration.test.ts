@@ -131,10 +131,10 @@ describe("registration", () => {
     await register(coordinator, 1, metadata);
     metadata.v = 2;
     await loseSession(coordinator);
-    expect(await entry(coordinator)).toMatchObject({ metadata: { v: 1 } });
+    expect(await entry(coordinator)).toMatchObject({ payload: { v: 1 } });
     metadata.self = metadata;
     await loseSession(coordinator);
     await clock.advance(1_000);
-    expect(await entry(coordinator)).toMatchObject({ metadata: { v: 1 } });
+    expect(await entry(coordinator)).toMatchObject({ payload: { v: 1 } });
   });
 });

@@ -15,6 +15,7 @@ interop(
     const setting = setUpInterop({
       start: () =>
         startZooKeeper({
+          controllable: true,
           maxSessionTimeoutMs: 60_000,
           // How soon the server deletes an empty container, of which Curator's parents are made: once a minute is its default.
           jvmArgs: ["-Dznode.container.checkIntervalMs=20"],

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, it } from "vitest";
 import { containerCases } from "./interop/container-cases.js";
 import { discoveryCases } from "./interop/discovery-cases.js";
 import { mutexCases } from "./interop/mutex-cases.js";
+import { readWriteCases } from "./interop/read-write-cases.js";
 
 const reportFolder = new URL("../../../.conformance/interop", import.meta.url).pathname;
 const source = new URL("./interop/CuratorPeer.java", import.meta.url);
@@ -45,6 +46,7 @@ interop(
     electionCases(register, setting);
 
     mutexCases(register, setting);
+    readWriteCases(register, setting);
     containerCases(register, setting);
     discoveryCases(register, setting);
   },

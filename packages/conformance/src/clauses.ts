@@ -18,7 +18,8 @@ export const clauses = {
     "LEAD-9",
     "LEAD-10",
   ],
-  discovery: ["DISC-1", "DISC-2", "DISC-3", "DISC-4"],
+  discovery: ["DISC-1", "DISC-2", "DISC-3", "DISC-4", "DISC-5", "DISC-6", "DISC-7", "DISC-8"],
+  group: ["GRP-1", "GRP-2", "GRP-3", "GRP-4", "GRP-5"],
 } as const;
 
 export type Clause = (typeof clauses)[keyof typeof clauses][number];

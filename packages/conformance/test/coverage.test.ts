@@ -1,4 +1,17 @@
-import { Coordinator, Discovery, Election, Leadership, Lock, LockHold, Session } from "@conclave/api";
+import {
+  Coordinator,
+  Discovery,
+  Election,
+  Group,
+  GroupView,
+  Leadership,
+  Lock,
+  LockHold,
+  Membership,
+  Registration,
+  ServiceView,
+  Session,
+} from "@conclave/api";
 import { allSuites, operations, untested } from "@conclave/conformance";
 import { expect, test } from "vitest";
 
@@ -32,6 +45,11 @@ test.each(
     lock: Lock,
     hold: LockHold,
     discovery: Discovery,
+    registration: Registration,
+    serviceView: ServiceView,
+    group: Group,
+    membership: Membership,
+    groupView: GroupView,
   }),
 )("every public method of %s is in the table of operations", (owner, type) => {
   const methods = new Set<string>();

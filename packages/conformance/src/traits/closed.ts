@@ -11,8 +11,16 @@ const harmless = new Set([
   "coordinator.election",
   "coordinator.lock",
   "coordinator.discovery",
+  "coordinator.group",
   "leadership.resign",
   "hold.release",
+  "registration.unregister",
+  "membership.leave",
+  "serviceView.pick",
+  "serviceView.failed",
+  "serviceView.succeeded",
+  "serviceView.close",
+  "groupView.close",
 ]);
 
 export function closed(test: Define): void {

@@ -28,8 +28,9 @@ export function invalidArguments(test: Define): void {
 
   test("OUT-1", "every operation whose last argument is its options refuses what is none", async (kit) => {
     await refuses(kit, {
-      // The data of a campaign or an acquisition is an option too, beside which the table spreads the others.
-      operations: ({ takesOptions, owner }) => takesOptions && owner !== "election" && owner !== "lock",
+      // The data of a campaign, an acquisition or a join is an option too, beside which the table spreads the others.
+      operations: ({ takesOptions, takesData, owner }) =>
+        takesOptions && owner !== "election" && owner !== "lock" && !(owner === "group" && takesData),
       inputs: notOptions
         .filter((options) => !isObject(options))
         .map((options) => ({ options: options as object })),

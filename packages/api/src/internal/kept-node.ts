@@ -1,4 +1,4 @@
-import type { CreateOperation } from "../backend/operations.js";
+import type { CreateOperation, Guard } from "../backend/operations.js";
 import type { BackendSession } from "../backend/session.js";
 import { ConclaveError, type ErrorCode } from "../errors.js";
 import { firstOf } from "./first-of.js";
@@ -35,6 +35,8 @@ export class KeptNode {
   /** A later one of the same coordinator speaks for the path now (DISC-1). */
   #replaced = false;
   #sessionId: string | undefined;
+  /** The node as it was read in this session: a guard that spares reading it again. */
+  #read: (Guard & { readonly sessionId: string }) | undefined;
   #first: { resolve(): void; reject(error: unknown): void } | undefined;
   #refusal: unknown;
   readonly #refused = new Set<(error: unknown) => void>();
@@ -170,6 +172,7 @@ export class KeptNode {
   /** One round of writing; false when somebody else's node was in the way and has to be looked at again. */
   async #put(backend: BackendSession, data: Uint8Array): Promise<boolean> {
     const path = this.#path;
+    if (this.#read?.sessionId === backend.id && (await this.#set(backend, data, this.#read))) return true;
     const create: CreateOperation = {
       type: "create",
       path,
@@ -186,17 +189,22 @@ export class KeptNode {
     }
     const node = await backend.get(path, { linearizable: true });
     if (node === undefined) return false;
-    const isOurs = node.ephemeralOwner === backend.id;
-    try {
-      // A node of an earlier session, of this process or of one before it, gives way.
-      // The guard tells it from one that another session puts in its place meanwhile, of which the version may be the same.
-      if (isOurs) await backend.commit([{ type: "set", path, data, ifVersion: undefined }], node);
-      else await backend.commit([{ type: "delete", path, ifVersion: node.version }], undefined);
-      return isOurs;
-    } catch (error) {
-      if (passed.some((code) => ConclaveError.is(error, code))) return false;
-      throw error;
+    if (node.ephemeralOwner === backend.id) {
+      const { createRevision } = node;
+      this.#read = { path, createRevision, sessionId: backend.id };
+      return this.#set(backend, data, this.#read);
     }
+    // A node of an earlier session, of this process or of one before it, gives way.
+    await unlessPassed(backend.commit([{ type: "delete", path, ifVersion: node.version }], undefined));
+    return false;
+  }
+
+  /** The guard tells the node from one that another session puts in its place meanwhile, of which the version may be the same. */
+  async #set(backend: BackendSession, data: Uint8Array, guard: Guard): Promise<boolean> {
+    const set = { type: "set", path: this.#path, data, ifVersion: undefined } as const;
+    const isSet = await unlessPassed(backend.commit([set], guard));
+    if (!isSet) this.#read = undefined;
+    return isSet;
   }
 
   async #remove(live: LiveSession): Promise<void> {
@@ -206,9 +214,18 @@ export class KeptNode {
     await live.idempotent(async (backend) => {
       const node = await backend.get(path, { linearizable: true });
       if (node?.ephemeralOwner !== backend.id) return;
-      await backend.commit([{ type: "delete", path, ifVersion: undefined }], node).catch((error) => {
-        if (!passed.some((code) => ConclaveError.is(error, code))) throw error;
-      });
+      await unlessPassed(backend.commit([{ type: "delete", path, ifVersion: undefined }], node));
     });
+  }
+}
+
+/** Whether a write was done; false when the node is no longer the one that was read. */
+async function unlessPassed(write: Promise<unknown>): Promise<boolean> {
+  try {
+    await write;
+    return true;
+  } catch (error) {
+    if (passed.some((code) => ConclaveError.is(error, code))) return false;
+    throw error;
   }
 }

@@ -1,13 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { checkOptions, checkPath, checkSegment, toBytes } from "../internal/check.js";
+import { checkOptions } from "../internal/check.js";
 import { established } from "../internal/established.js";
 import type { Keeper } from "../internal/keeper.js";
-import { KeptNode } from "../internal/kept-node.js";
-import { liveChildNodes } from "../internal/live-children.js";
 import { checkWaitOptions, type WaitOptions } from "../internal/wait.js";
 import type { CallOptions, Data } from "../node-writer.js";
 import { GroupView } from "./group-view.js";
-import { inOrder, type Member, memberOf } from "./member.js";
+import { inOrder, keepMember, liveMembers, type Member, memberOf } from "./member.js";
 import { Membership } from "./membership.js";
 
 export interface JoinOptions extends WaitOptions {
@@ -39,12 +37,7 @@ export class Group {
   async join(options: JoinOptions = {}): Promise<Membership> {
     checkWaitOptions("join", options, ["id", "data"]);
     const { id = randomUUID(), data = "", signal, timeoutMs } = options;
-    checkSegment(id);
-    const path = `${this.#path === "/" ? "" : this.#path}/${id}`;
-    checkPath(path);
-    const bytes = toBytes(data, path);
-    this.#keeper.check();
-    const node = new KeptNode(this.#keeper, path, bytes);
+    const node = keepMember(this.#keeper, this.#path, id, data);
     await established(
       this.#keeper,
       "join",
@@ -57,7 +50,7 @@ export class Group {
     return new Membership(node, id);
   }
 
-  /** The members now, read linearizably (READ-2), in the order in which they came; none when nobody ever joined. Errors: `ABORTED`, `CLOSED`, `SESSION_LOST`. */
+  /** The members now, read linearizably (READ-2), in the order in which they came (GRP-4); none when nobody ever joined. Errors: `ABORTED`, `CLOSED`, `SESSION_LOST`. */
   async members(options: CallOptions = {}): Promise<readonly Member[]> {
     checkOptions("members", options, ["signal"]);
     const live = await this.#keeper.live(options.signal);
@@ -73,8 +66,7 @@ export class Group {
    */
   async view(options: WaitOptions = {}): Promise<GroupView> {
     checkWaitOptions("view", options);
-    this.#keeper.check();
-    const live = liveChildNodes(this.#keeper, this.#path, memberOf);
+    const live = liveMembers(this.#keeper, this.#path);
     const view = new GroupView(live);
     await established(this.#keeper, "view", options, {
       first: () => live.firstRead(),

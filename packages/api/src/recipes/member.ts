@@ -1,4 +1,14 @@
 import type { ChildNode } from "../backend/operations.js";
+import { checkPath, checkSegment, toBytes } from "../internal/check.js";
+import type { Keeper } from "../internal/keeper.js";
+import { KeptNode } from "../internal/kept-node.js";
+import { type LiveChildren, liveChildNodes } from "../internal/live-children.js";
+import type { Data } from "../node-writer.js";
+
+/*
+ * What recipes that stand on a group need of it: a member of their own that is kept across sessions, and all members in order, with
+ * word of each change.
+ */
 
 /** One member of a group, as the others see it. */
 export interface Member {
@@ -14,6 +24,25 @@ export function memberOf({ name, node }: ChildNode): Member | undefined {
   const { data, createRevision, ephemeralOwner } = node;
   if (ephemeralOwner === undefined) return undefined;
   return { id: name, data, createRevision, sessionId: ephemeralOwner };
+}
+
+/**
+ * Begins to keep a member; `firstPublished` tells when it stands, `leave` ends it. Throws `INVALID_PATH`, `INVALID_ARGUMENT`,
+ * `DATA_TOO_LARGE` and `CLOSED`.
+ */
+export function keepMember(keeper: Keeper, group: string, id: string, data: Data): KeptNode {
+  checkSegment(id);
+  const path = `${group === "/" ? "" : group}/${id}`;
+  checkPath(path);
+  const bytes = toBytes(data, path);
+  keeper.check();
+  return new KeptNode(keeper, path, bytes);
+}
+
+/** Begins to follow the members of a group: `values` by id, `observe` for what becomes of them, `stale`. Ends with `close`. */
+export function liveMembers(keeper: Keeper, group: string): LiveChildren<ChildNode, Member> {
+  keeper.check();
+  return liveChildNodes(keeper, group, memberOf);
 }
 
 /** Members first come first: the same order for everybody who sees the same members. */

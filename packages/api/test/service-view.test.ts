@@ -184,4 +184,47 @@ describe("service view", () => {
     expect(cluster.nodes).toBe(nodes);
     expect(clock.pending).toBe(pending);
   });
+
+  test("OUT-4: with a signal that has aborted, nothing is asked of the store", async () => {
+    const { cluster, join, now } = setup();
+    const { coordinator } = await join();
+    const options = { signal: AbortSignal.abort() };
+    const [directory, group] = [coordinator.discovery("/d"), coordinator.group("/g")];
+    cluster.requests.reset();
+    for (const call of [
+      () => directory.register(web("one"), options),
+      () => directory.view("web", options),
+      () => directory.names(options),
+      () => group.join({ id: "one", ...options }),
+      () => group.view(options),
+      () => group.members(options),
+    ] as const) {
+      await expect(now<unknown>(call())).rejects.toMatchObject({ code: "ABORTED" });
+    }
+    expect(cluster.requests.total).toBe(0);
+  });
+
+  test("DISC-7: a passing failure of the watch of a service ends no watch of names", async () => {
+    const { clock, join, now, failure } = setup();
+    let failures = 0;
+    const [reader, writer] = [
+      await join((session) => {
+        const watch = session.watchChildren.bind(session);
+        session.watchChildren = (path, sink) => {
+          if (path !== "/d/web" || failures === 2) return watch(path, sink);
+          failures += 1;
+          queueMicrotask(() => sink.failed(failure()));
+          return () => {};
+        };
+      }),
+      await join(),
+    ];
+    const names = reading(reader.coordinator.discovery("/d").watchNames());
+    await now(writer.coordinator.discovery("/d").register(web("one")));
+    await clock.advance(1_000);
+    expect(names.values.at(-1)).toEqual(["web"]);
+    expect(failures).toBe(2);
+    await now(reader.coordinator.close());
+    expect(await names.ended).toMatchObject({ code: "CLOSED" });
+  });
 });

@@ -4,28 +4,41 @@ import type { Keeper } from "./keeper.js";
 import { onAbort } from "./on-abort.js";
 import { type WaitOptions, waiting } from "./wait.js";
 
+/** Something that goes on by itself, across sessions, once it has begun. */
+export interface Ongoing {
+  /** Resolves with its first success; rejects when it is refused. */
+  begun(): Promise<void>;
+  /** Undoes it, in the background if need be. */
+  giveUp(): void;
+}
+
 /**
- * Waits for the first success of something that goes on by itself from then on, and undoes it when the wait is given up, fails, or
- * the coordinator is closed (OUT-4).
+ * Begins something, waits for its first success, and undoes it when the wait is given up, fails, or the coordinator is closed
+ * (OUT-4). Nothing begins when that is so from the start.
  */
-export async function established(
+export async function established<T extends Ongoing>(
   keeper: Keeper,
   where: string,
   options: WaitOptions,
-  { first, undo }: { first(): Promise<void>; undo(): void },
-): Promise<void> {
+  begin: () => T,
+): Promise<T> {
+  const { signal, timeoutMs } = options;
+  keeper.check();
+  if (signal?.aborted) throw aborted(signal);
+  const ongoing = begin();
   try {
-    await waiting(keeper.clock, where, options, (signal) =>
+    await waiting(keeper.clock, where, { signal, timeoutMs }, (either) =>
       firstOf<void>((resolve, reject) => {
-        first().then(resolve, reject);
+        ongoing.begun().then(resolve, reject);
         return [
           onAbort(keeper.signal, () => reject(keeper.signal.reason)),
-          onAbort(signal, () => reject(aborted(signal))),
+          onAbort(either, () => reject(aborted(either))),
         ];
       }),
     );
+    return ongoing;
   } catch (error) {
-    undo();
+    ongoing.giveUp();
     throw error;
   }
 }

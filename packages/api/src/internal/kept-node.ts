@@ -1,6 +1,7 @@
 import type { CreateOperation, Guard } from "../backend/operations.js";
 import type { BackendSession } from "../backend/session.js";
 import { ConclaveError, type ErrorCode } from "../errors.js";
+import type { Ongoing } from "./established.js";
 import { firstOf } from "./first-of.js";
 import type { Keeper } from "./keeper.js";
 import type { LiveSession } from "./live-session.js";
@@ -25,7 +26,7 @@ function speakers(keeper: Keeper): Map<string, KeptNode> {
  * An ephemeral node that is kept until it is left: written in the current session and again in each later one, always with the
  * latest data (DISC-1, DISC-2). What registrations and memberships are made of.
  */
-export class KeptNode {
+export class KeptNode implements Ongoing {
   readonly #keeper: Keeper;
   readonly #path: string;
   readonly #stopFollowing: () => void;
@@ -83,7 +84,7 @@ export class KeptNode {
   }
 
   /** Resolves when the node stands for the first time; rejects when the store refuses it, for any reason but lost contact. */
-  firstPublished(): Promise<void> {
+  begun(): Promise<void> {
     if (this.#sessionId !== undefined) return Promise.resolve();
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
     return new Promise((resolve, reject) => {
@@ -116,6 +117,10 @@ export class KeptNode {
       const speaking = speakers(this.#keeper);
       if (speaking.get(this.#path) === this) speaking.delete(this.#path);
     }
+  }
+
+  giveUp(): void {
+    this.leave().catch(() => {});
   }
 
   async #now(): Promise<void> {

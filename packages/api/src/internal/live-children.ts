@@ -4,6 +4,7 @@ import type { ChildNodesSink, ChildrenSink, StopWatch } from "../backend/watch.j
 import { ConclaveError } from "../errors.js";
 import { aborted } from "./calls.js";
 import { isOlder, isSame } from "./children.js";
+import type { Ongoing } from "./established.js";
 import { firstOf } from "./first-of.js";
 import type { Keeper } from "./keeper.js";
 import type { LiveSession } from "./live-session.js";
@@ -27,6 +28,8 @@ export interface LiveChildrenOptions<C extends Child, T> {
   readonly watch: (backend: BackendSession, sink: ChildrenSink<C>) => StopWatch;
   /** What a child stands for; `undefined` for one that is not to be shown. */
   readonly decode: (child: C) => T | undefined;
+  /** Whether a failure before anything was read is for good. Default: every one is. */
+  readonly isFinal?: (error: Error) => boolean;
 }
 
 /**
@@ -35,7 +38,7 @@ export interface LiveChildrenOptions<C extends Child, T> {
  * A change costs one step, whatever the number of children. A whole listing, after a gap or in a new session, is compared with
  * what was known, so that observers hear of differences only.
  */
-export class LiveChildren<C extends Child, T> implements ChildrenSink<C> {
+export class LiveChildren<C extends Child, T> implements ChildrenSink<C>, Ongoing {
   readonly keeper: Keeper;
   readonly #options: LiveChildrenOptions<C, T>;
   readonly #known = new Map<string, C>();
@@ -85,7 +88,7 @@ export class LiveChildren<C extends Child, T> implements ChildrenSink<C> {
   }
 
   /** Resolves when the children were read for the first time. */
-  firstRead(): Promise<void> {
+  begun(): Promise<void> {
     return this.until(() => this.#wasRead, undefined);
   }
 
@@ -114,6 +117,10 @@ export class LiveChildren<C extends Child, T> implements ChildrenSink<C> {
     this.#end(undefined);
   }
 
+  giveUp(): void {
+    this.close();
+  }
+
   snapshot(children: readonly C[] | undefined = []): void {
     const gone = new Set(this.#known.keys());
     for (const child of children) {
@@ -137,7 +144,7 @@ export class LiveChildren<C extends Child, T> implements ChildrenSink<C> {
   /** One that was never read is refused; one that was is stale until its watch stands again (DISC-3). */
   failed(error: Error): void {
     const live = this.#live;
-    if (!this.#wasRead || live === undefined) {
+    if (live === undefined || (!this.#wasRead && (this.#options.isFinal?.(error) ?? true))) {
       this.#end(error);
       return;
     }

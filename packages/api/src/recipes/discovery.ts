@@ -41,14 +41,15 @@ export class Discovery {
   async register(description: InstanceDescription, options: WaitOptions = {}): Promise<Registration> {
     checkDescription("register", description, ["name", "id", "address", "port", "metadata"]);
     checkWaitOptions("register", options);
-    this.#keeper.check();
     const instance = instanceOf(description);
     const path = this.#under(`${instance.name}/${instance.id}`);
-    const node = new KeptNode(this.#keeper, path, encode(instance, path));
-    await established(this.#keeper, "register", options, {
-      first: () => node.firstPublished(),
-      undo: () => void node.leave().catch(() => {}),
-    });
+    const data = encode(instance, path);
+    const node = await established(
+      this.#keeper,
+      "register",
+      options,
+      () => new KeptNode(this.#keeper, path, data),
+    );
     return new Registration(node, instance);
   }
 
@@ -63,18 +64,11 @@ export class Discovery {
     const { downMs = 1_000, maxDownMs = Math.max(downMs, 60_000), signal, timeoutMs } = options;
     checkDuration("view: downMs", downMs, 1);
     checkDuration("view: maxDownMs", maxDownMs, downMs);
-    this.#keeper.check();
-    const live = liveChildNodes(this.#keeper, this.#under(name), (child) =>
-      decode(name, child.name, child.node),
+    const path = this.#under(name);
+    const live = await established(this.#keeper, "view", { signal, timeoutMs }, () =>
+      liveChildNodes(this.#keeper, path, (child) => decode(name, child.name, child.node)),
     );
-    const view = new ServiceView(live, name, { downMs, maxDownMs });
-    await established(
-      this.#keeper,
-      "view",
-      { signal, timeoutMs },
-      { first: () => live.firstRead(), undo: () => live.close() },
-    );
-    return view;
+    return new ServiceView(live, name, { downMs, maxDownMs });
   }
 
   /**

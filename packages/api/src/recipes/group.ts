@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { checkOptions } from "../internal/check.js";
-import { established } from "../internal/established.js";
 import type { Keeper } from "../internal/keeper.js";
 import { checkWaitOptions, type WaitOptions } from "../internal/wait.js";
 import type { CallOptions, Data } from "../node-writer.js";
@@ -37,16 +36,7 @@ export class Group {
   async join(options: JoinOptions = {}): Promise<Membership> {
     checkWaitOptions("join", options, ["id", "data"]);
     const { id = randomUUID(), data = "", signal, timeoutMs } = options;
-    const node = keepMember(this.#keeper, this.#path, id, data);
-    await established(
-      this.#keeper,
-      "join",
-      { signal, timeoutMs },
-      {
-        first: () => node.firstPublished(),
-        undo: () => void node.leave().catch(() => {}),
-      },
-    );
+    const node = await keepMember(this.#keeper, this.#path, "join", { id, data, signal, timeoutMs });
     return new Membership(node, id);
   }
 
@@ -66,13 +56,7 @@ export class Group {
    */
   async view(options: WaitOptions = {}): Promise<GroupView> {
     checkWaitOptions("view", options);
-    const live = liveMembers(this.#keeper, this.#path);
-    const view = new GroupView(live);
-    await established(this.#keeper, "view", options, {
-      first: () => live.firstRead(),
-      undo: () => live.close(),
-    });
-    return view;
+    return new GroupView(await liveMembers(this.#keeper, this.#path, "view", options));
   }
 }
 

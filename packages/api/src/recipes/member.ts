@@ -1,14 +1,22 @@
 import type { ChildNode } from "../backend/operations.js";
 import { checkPath, checkSegment, toBytes } from "../internal/check.js";
+import { established } from "../internal/established.js";
 import type { Keeper } from "../internal/keeper.js";
 import { KeptNode } from "../internal/kept-node.js";
 import { type LiveChildren, liveChildNodes } from "../internal/live-children.js";
+import type { WaitOptions } from "../internal/wait.js";
 import type { Data } from "../node-writer.js";
 
 /*
  * What recipes that stand on a group need of it: a member of their own that is kept across sessions, and all members in order, with
  * word of each change.
  */
+
+/** What a member joins with. */
+export interface Joining extends WaitOptions {
+  readonly id: string;
+  readonly data: Data;
+}
 
 /** One member of a group, as the others see it. */
 export interface Member {
@@ -26,23 +34,32 @@ export function memberOf({ name, node }: ChildNode): Member | undefined {
   return { id: name, data, createRevision, sessionId: ephemeralOwner };
 }
 
-/**
- * Begins to keep a member; `firstPublished` tells when it stands, `leave` ends it. Throws `INVALID_PATH`, `INVALID_ARGUMENT`,
- * `DATA_TOO_LARGE` and `CLOSED`.
- */
-export function keepMember(keeper: Keeper, group: string, id: string, data: Data): KeptNode {
+/** Joins a group: resolves when the member stands; `leave` ends it. Rejects as `group.join` does. */
+export async function keepMember(
+  keeper: Keeper,
+  group: string,
+  where: string,
+  joining: Joining,
+): Promise<KeptNode> {
+  const { id, data, ...options } = joining;
   checkSegment(id);
   const path = `${group === "/" ? "" : group}/${id}`;
   checkPath(path);
   const bytes = toBytes(data, path);
-  keeper.check();
-  return new KeptNode(keeper, path, bytes);
+  return established(keeper, where, options, () => new KeptNode(keeper, path, bytes));
 }
 
-/** Begins to follow the members of a group: `values` by id, `observe` for what becomes of them, `stale`. Ends with `close`. */
-export function liveMembers(keeper: Keeper, group: string): LiveChildren<ChildNode, Member> {
-  keeper.check();
-  return liveChildNodes(keeper, group, memberOf);
+/**
+ * Follows the members of a group: resolves when they are known. `values` by id, `observe` for what becomes of them, `stale`; ends with
+ * `close`. Rejects as `group.view` does.
+ */
+export function liveMembers(
+  keeper: Keeper,
+  group: string,
+  where: string,
+  options: WaitOptions,
+): Promise<LiveChildren<ChildNode, Member>> {
+  return established(keeper, where, options, () => liveChildNodes(keeper, group, memberOf));
 }
 
 /** Members first come first: the same order for everybody who sees the same members. */

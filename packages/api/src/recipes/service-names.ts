@@ -1,6 +1,7 @@
 import type { Child } from "../backend/operations.js";
 import type { BackendSession } from "../backend/session.js";
 import type { ChildNamesSink } from "../backend/watch.js";
+import { ConclaveError } from "../errors.js";
 import { aborted } from "../internal/calls.js";
 import { firstOf } from "../internal/first-of.js";
 import type { Keeper } from "../internal/keeper.js";
@@ -112,6 +113,7 @@ class ServiceNames {
     const live = new LiveChildren<Child, true>(this.#keeper, {
       watch: (backend: BackendSession, sink: ChildNamesSink) => backend.watchChildren(path, sink),
       decode: () => true,
+      isFinal: (error) => ConclaveError.is(error, "ACCESS_DENIED"),
     });
     live.observe({
       changed: (name, _, after) => changed?.(name, after !== undefined),

@@ -13,6 +13,7 @@ import { NodeClient, type StartWatch } from "./node-client.js";
 import type { CallOptions } from "./node-writer.js";
 import { Discovery } from "./recipes/discovery.js";
 import { Election } from "./recipes/election.js";
+import { Group } from "./recipes/group.js";
 import { Lock } from "./recipes/lock.js";
 import { ReadWriteLock } from "./recipes/read-write-lock.js";
 import { checkSemaphoreOptions, Semaphore, type SemaphoreOptions } from "./recipes/semaphore.js";
@@ -91,6 +92,12 @@ export class Coordinator extends NodeClient {
   discovery(path: string): Discovery {
     checkPath(path);
     return new Discovery(this.#keeper, path);
+  }
+
+  /** The group whose members stand under `path`; made on first use. */
+  group(path: string): Group {
+    checkPath(path);
+    return new Group(this.#keeper, path);
   }
 
   /**

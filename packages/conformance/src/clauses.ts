@@ -19,7 +19,8 @@ export const clauses = {
     "LEAD-10",
   ],
   lock: ["RW-1", "RW-2", "SEM-1", "SEM-2", "SEM-3"],
-  discovery: ["DISC-1", "DISC-2", "DISC-3", "DISC-4"],
+  discovery: ["DISC-1", "DISC-2", "DISC-3", "DISC-4", "DISC-5", "DISC-6", "DISC-7", "DISC-8"],
+  group: ["GRP-1", "GRP-2", "GRP-3", "GRP-4", "GRP-5"],
 } as const;
 
 export type Clause = (typeof clauses)[keyof typeof clauses][number];

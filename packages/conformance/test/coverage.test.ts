@@ -2,12 +2,17 @@ import {
   Coordinator,
   Discovery,
   Election,
+  Group,
+  GroupView,
   Leadership,
   Lock,
   LockHold,
+  Membership,
   Permit,
   ReadWriteLock,
+  Registration,
   Semaphore,
+  ServiceView,
   Session,
 } from "@conclave/api";
 import { allSuites, operations, untested } from "@conclave/conformance";
@@ -46,6 +51,11 @@ test.each(
     semaphore: Semaphore,
     permit: Permit,
     discovery: Discovery,
+    registration: Registration,
+    serviceView: ServiceView,
+    group: Group,
+    membership: Membership,
+    groupView: GroupView,
   }),
 )("every public method of %s is in the table of operations", (owner, type) => {
   const methods = new Set<string>();

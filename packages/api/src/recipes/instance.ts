@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Node } from "../backend/operations.js";
 import { ConclaveError } from "../errors.js";
-import { checkOptions, checkPath, toBytes } from "../internal/check.js";
+import { checkOptions, checkSegment, toBytes } from "../internal/check.js";
 
 /** What a process says of itself when it registers. */
 export interface InstanceDescription {
@@ -23,17 +23,6 @@ export interface Instance {
   readonly address: string;
   readonly port: number;
   readonly metadata: unknown;
-}
-
-/** Throws `INVALID_PATH` unless `name` can stand as one segment of a path. */
-export function checkSegment(name: string): void {
-  if (typeof name !== "string" || name === "" || name.includes("/")) {
-    throw new ConclaveError(
-      "INVALID_PATH",
-      `invalid name ${JSON.stringify(name)}: must be one segment of a path`,
-    );
-  }
-  checkPath(`/${name}`);
 }
 
 /** Throws `INVALID_ARGUMENT` for what is no object, or has fields that nobody asked for. */

@@ -3,9 +3,14 @@ import { traits } from "../traits/index.js";
 import { crowd } from "./crowd.js";
 import { discovery } from "./discovery.js";
 import { discoveryFaults } from "./discovery-faults.js";
+import { discoveryNames } from "./discovery-names.js";
+import { discoveryViews } from "./discovery-views.js";
+import { discoveryViewsFaults } from "./discovery-views-faults.js";
 import { election } from "./election.js";
 import { electionChurn } from "./election-churn.js";
 import { electionLoss } from "./election-loss.js";
+import { group } from "./group.js";
+import { groupFaults } from "./group-faults.js";
 import { guarded } from "./guarded.js";
 import { lead } from "./lead.js";
 import { lock } from "./lock.js";
@@ -46,4 +51,9 @@ export const allSuites: readonly Suite[] = [
   crowd,
   discovery,
   discoveryFaults,
+  discoveryViews,
+  discoveryViewsFaults,
+  discoveryNames,
+  group,
+  groupFaults,
 ];

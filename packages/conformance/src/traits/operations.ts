@@ -3,12 +3,17 @@ import type {
   Data,
   Discovery,
   Election,
+  Group,
+  GroupView,
   Leadership,
   Lock,
   LockHold,
+  Membership,
   Permit,
   ReadWriteLock,
+  Registration,
   Semaphore,
+  ServiceView,
   Session,
 } from "@conclave/api";
 import type { Kit, KitClient } from "../kit.js";
@@ -25,6 +30,11 @@ export interface Subjects {
   readonly semaphore: Semaphore;
   readonly permit: Permit;
   readonly discovery: Discovery;
+  readonly registration: Registration;
+  readonly serviceView: ServiceView;
+  readonly group: Group;
+  readonly membership: Membership;
+  readonly groupView: GroupView;
 }
 
 export type Owner = keyof Subjects;
@@ -141,6 +151,15 @@ function acquisitionsOf(owner: "lock" | "semaphore"): readonly PublicOperation[]
   ];
 }
 
+function readsOfView(owner: "serviceView" | "groupView"): readonly PublicOperation[] {
+  return [
+    // More than there are: it waits, also when there is contact.
+    operation(owner, "waitFor", wait, (on, { options }) => on[owner].waitFor(1_000, options)),
+    operation(owner, "changes", { iterates: true }, (on, { options }) => on[owner].changes(options)),
+    operation(owner, "close", local, (on) => on[owner].close()),
+  ];
+}
+
 const local = { io: false, takesOptions: false, harmless: true };
 const wait = { takesTimeLimit: true };
 
@@ -203,6 +222,29 @@ export const operations: readonly PublicOperation[] = [
     on.discovery.register({ name: "service", address: "a", port: 1, metadata: asText(data) }, options),
   ),
   operation("discovery", "view", wait, (on, { options }) => on.discovery.view("service", options)),
+  operation("discovery", "names", {}, (on, { options }) => on.discovery.names(options)),
+  operation("discovery", "watchNames", { iterates: true }, (on, { options }) =>
+    on.discovery.watchNames(options),
+  ),
+  operation("registration", "update", { takesOptions: false }, (on) => on.registration.update({ port: 2 })),
+  operation("registration", "unregister", local, (on) => on.registration.unregister()),
+  ...readsOfView("serviceView"),
+  operation("serviceView", "pick", local, (on) => on.serviceView.pick()),
+  operation("serviceView", "failed", local, (on) => on.serviceView.failed({ id: "nobody" })),
+  operation("serviceView", "succeeded", local, (on) => on.serviceView.succeeded({ id: "nobody" })),
+  operation("coordinator", "group", { ...local, takesPath: true }, (on, { path }) =>
+    on.coordinator.group(path),
+  ),
+  operation("group", "join", { ...wait, ...merged }, (on, { data, options }) =>
+    on.group.join({ data, ...options }),
+  ),
+  operation("group", "members", {}, (on, { options }) => on.group.members(options)),
+  operation("group", "view", wait, (on, { options }) => on.group.view(options)),
+  operation("membership", "update", { takesData: true, takesOptions: false }, (on, { data }) =>
+    on.membership.update(data),
+  ),
+  operation("membership", "leave", local, (on) => on.membership.leave()),
+  ...readsOfView("groupView"),
 ];
 
 function asText(data: Data): string {
@@ -238,6 +280,8 @@ export async function subjectsOf(kit: Kit): Promise<Subjects & { readonly client
   const leadership = await election.campaign();
   const hold = await coordinator.lock("/held").acquire();
   const permit = await coordinator.semaphore("/permits", { permits: 2 }).acquire();
+  const discovery = coordinator.discovery("/services");
+  const group = coordinator.group("/group");
   return {
     client,
     coordinator,
@@ -249,6 +293,11 @@ export async function subjectsOf(kit: Kit): Promise<Subjects & { readonly client
     readWriteLock: coordinator.readWriteLock("/read-write-lock"),
     semaphore: coordinator.semaphore("/semaphore", { permits: 2 }),
     permit,
-    discovery: coordinator.discovery("/services"),
+    discovery,
+    registration: await discovery.register({ name: "kept", address: "a", port: 1 }),
+    serviceView: await discovery.view("kept-by-nobody"),
+    group,
+    membership: await group.join({ id: "kept" }),
+    groupView: await coordinator.group("/nobody").view(),
   };
 }

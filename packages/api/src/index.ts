@@ -18,13 +18,26 @@ export {
   type VersionOptions,
   type Written,
 } from "./node-writer.js";
+export { Barrier } from "./recipes/barrier.js";
+export { BarrierRound } from "./recipes/barrier-round.js";
+export { Config, type ConfigOptions, type Versioned } from "./recipes/config.js";
+export { Counter } from "./recipes/counter.js";
 export { Discovery } from "./recipes/discovery.js";
+export { DoubleBarrier, type DoubleBarrierOptions } from "./recipes/double-barrier.js";
 export { type CampaignOptions, Election, type Leader, type LeadOptions } from "./recipes/election.js";
 export { Hold } from "./recipes/hold.js";
 export type { Instance, InstanceDescription } from "./recipes/instance.js";
 export { Leadership } from "./recipes/leadership.js";
+export { LiveConfig } from "./recipes/live-config.js";
 export { type AcquireOptions, type Contender, Lock, type TryAcquireOptions } from "./recipes/lock.js";
 export { LockHold } from "./recipes/lock-hold.js";
 export { Registration } from "./recipes/registration.js";
 export { ServiceView } from "./recipes/service-view.js";
+export type {
+  SchemaInput,
+  SchemaIssue,
+  SchemaOutput,
+  SchemaResult,
+  StandardSchema,
+} from "./recipes/standard-schema.js";
 export { Session } from "./session.js";

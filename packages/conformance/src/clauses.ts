@@ -19,6 +19,9 @@ export const clauses = {
     "LEAD-10",
   ],
   discovery: ["DISC-1", "DISC-2", "DISC-3", "DISC-4"],
+  barrier: ["BAR-1", "BAR-2", "BAR-3", "BAR-4", "BAR-5", "BAR-6", "BAR-7"],
+  counter: ["CNT-1", "CNT-2", "CNT-3", "CNT-4", "CNT-5", "CNT-6"],
+  config: ["CFG-1", "CFG-2", "CFG-3", "CFG-4"],
 } as const;
 
 export type Clause = (typeof clauses)[keyof typeof clauses][number];

@@ -1,4 +1,18 @@
-import { Coordinator, Discovery, Election, Leadership, Lock, LockHold, Session } from "@conclave/api";
+import {
+  Barrier,
+  BarrierRound,
+  Config,
+  Coordinator,
+  Counter,
+  Discovery,
+  DoubleBarrier,
+  Election,
+  Leadership,
+  LiveConfig,
+  Lock,
+  LockHold,
+  Session,
+} from "@conclave/api";
 import { allSuites, operations, untested } from "@conclave/conformance";
 import { expect, test } from "vitest";
 
@@ -21,7 +35,7 @@ test("no two cases of one clause have the same title", () => {
 });
 
 /** For whoever extends these classes, not for whoever uses them. */
-const hooks = ["constructor", "commit", "read", "attach", "checkAlive", "giveUp"];
+const hooks = ["constructor", "commit", "read", "attach", "checkAlive", "giveUp", "firstRead"];
 
 test.each(
   Object.entries({
@@ -32,6 +46,12 @@ test.each(
     lock: Lock,
     hold: LockHold,
     discovery: Discovery,
+    barrier: Barrier,
+    doubleBarrier: DoubleBarrier,
+    round: BarrierRound,
+    counter: Counter,
+    config: Config,
+    liveConfig: LiveConfig,
   }),
 )("every public method of %s is in the table of operations", (owner, type) => {
   const methods = new Set<string>();

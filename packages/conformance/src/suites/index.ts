@@ -1,7 +1,11 @@
 import type { Suite } from "../suite.js";
 import { traits } from "../traits/index.js";
+import { barrier } from "./barrier.js";
+import { config } from "./config.js";
+import { counter } from "./counter.js";
 import { discovery } from "./discovery.js";
 import { discoveryFaults } from "./discovery-faults.js";
+import { doubleBarrier } from "./double-barrier.js";
 import { election } from "./election.js";
 import { electionChurn } from "./election-churn.js";
 import { electionLoss } from "./election-loss.js";
@@ -40,4 +44,8 @@ export const allSuites: readonly Suite[] = [
   lock,
   discovery,
   discoveryFaults,
+  barrier,
+  doubleBarrier,
+  counter,
+  config,
 ];

@@ -11,6 +11,11 @@ const harmless = new Set([
   "coordinator.election",
   "coordinator.lock",
   "coordinator.discovery",
+  "coordinator.barrier",
+  "coordinator.doubleBarrier",
+  "coordinator.counter",
+  "coordinator.config",
+  "liveConfig.close",
   "leadership.resign",
   "hold.release",
 ]);
@@ -33,7 +38,7 @@ export function closed(test: Define): void {
     const subjects = await subjectsOf(kit);
     await subjects.session.close();
     for (const operation of operations) {
-      if (!["session", "leadership", "hold"].includes(operation.owner)) continue;
+      if (!["session", "leadership", "hold", "round"].includes(operation.owner)) continue;
       if (harmless.has(operation.name)) await run(operation, subjects);
       else await rejects(run(operation, subjects), "CLOSED", "not-applied");
     }

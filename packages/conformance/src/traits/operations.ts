@@ -1,12 +1,19 @@
 import type {
+  Barrier,
+  BarrierRound,
+  Config,
   Coordinator,
+  Counter,
   Data,
   Discovery,
+  DoubleBarrier,
   Election,
   Leadership,
+  LiveConfig,
   Lock,
   LockHold,
   Session,
+  StandardSchema,
 } from "@conclave/api";
 import type { Kit, KitClient } from "../kit.js";
 
@@ -19,7 +26,23 @@ export interface Subjects {
   readonly lock: Lock;
   readonly hold: LockHold;
   readonly discovery: Discovery;
+  readonly barrier: Barrier;
+  readonly doubleBarrier: DoubleBarrier;
+  readonly round: BarrierRound;
+  readonly counter: Counter;
+  readonly config: Config<StandardSchema<string>>;
+  readonly liveConfig: LiveConfig<string>;
 }
+
+/** Accepts every string. */
+const strings: StandardSchema<string> = {
+  "~standard": {
+    version: 1,
+    vendor: "conclave",
+    validate: (value) =>
+      typeof value === "string" ? { value } : { issues: [{ message: `a string, not ${typeof value}` }] },
+  },
+};
 
 export type Owner = keyof Subjects;
 
@@ -138,6 +161,18 @@ export const operations: readonly PublicOperation[] = [
   operation("coordinator", "discovery", { ...local, takesPath: true }, (on, { path }) =>
     on.coordinator.discovery(path),
   ),
+  operation("coordinator", "barrier", { ...local, takesPath: true }, (on, { path }) =>
+    on.coordinator.barrier(path),
+  ),
+  operation("coordinator", "doubleBarrier", { ...local, takesPath: true }, (on, { path }) =>
+    on.coordinator.doubleBarrier(path, { count: 2 }),
+  ),
+  operation("coordinator", "counter", { ...local, takesPath: true }, (on, { path }) =>
+    on.coordinator.counter(path),
+  ),
+  operation("coordinator", "config", { ...local, takesPath: true }, (on, { path }) =>
+    on.coordinator.config(path, { schema: strings }),
+  ),
   operation("coordinator", "close", local, (on) => on.coordinator.close()),
   ...writesOf("leadership"),
   operation("leadership", "resign", local, (on) => on.leadership.resign()),
@@ -165,6 +200,27 @@ export const operations: readonly PublicOperation[] = [
     on.discovery.register({ name: "service", address: "a", port: 1, metadata: asText(data) }, options),
   ),
   operation("discovery", "view", wait, (on, { options }) => on.discovery.view("service", options)),
+  operation("barrier", "set", {}, (on, { options }) => on.barrier.set(options)),
+  operation("barrier", "remove", {}, (on, { options }) => on.barrier.remove(options)),
+  operation("barrier", "wait", wait, (on, { options }) => on.barrier.wait(options)),
+  operation("doubleBarrier", "enter", wait, (on, { options }) => on.doubleBarrier.enter(options)),
+  operation("round", "leave", wait, (on, { options }) => on.round.leave(options)),
+  operation("counter", "get", {}, (on, { options }) => on.counter.get(options)),
+  operation("counter", "increment", {}, (on, { options }) => on.counter.increment(options)),
+  operation("counter", "add", {}, (on, { options }) => on.counter.add(-2n, options)),
+  operation("counter", "compareAndSet", {}, (on, { options }) => on.counter.compareAndSet(0n, 1n, options)),
+  operation("counter", "set", {}, (on, { options }) => on.counter.set(5n, options)),
+  operation("counter", "watch", { iterates: true }, (on, { options }) => on.counter.watch(options)),
+  operation("config", "get", {}, (on, { options }) => on.config.get(options)),
+  operation("config", "set", { takesData: true }, (on, { data, options }) =>
+    on.config.set(asText(data), options),
+  ),
+  operation("config", "update", {}, (on, { options }) =>
+    on.config.update((text = "") => `${text}+`, options),
+  ),
+  operation("config", "watch", { iterates: true }, (on, { options }) => on.config.watch(options)),
+  operation("config", "live", wait, (on, { options }) => on.config.live(options)),
+  operation("liveConfig", "close", local, (on) => on.liveConfig.close()),
 ];
 
 function asText(data: Data): string {
@@ -199,6 +255,7 @@ export async function subjectsOf(kit: Kit): Promise<Subjects & { readonly client
   const election = coordinator.election("/election");
   const leadership = await election.campaign();
   const hold = await coordinator.lock("/held").acquire();
+  const config = coordinator.config("/config", { schema: strings });
   return {
     client,
     coordinator,
@@ -208,5 +265,11 @@ export async function subjectsOf(kit: Kit): Promise<Subjects & { readonly client
     lock: coordinator.lock("/lock"),
     hold,
     discovery: coordinator.discovery("/services"),
+    barrier: coordinator.barrier("/barrier"),
+    doubleBarrier: coordinator.doubleBarrier("/rounds", { count: 2 }),
+    round: await coordinator.doubleBarrier("/entered", { count: 1 }).enter(),
+    counter: coordinator.counter("/counter"),
+    config,
+    liveConfig: await config.live(),
   };
 }

@@ -28,7 +28,7 @@ export { type CampaignOptions, Election, type Leader, type LeadOptions } from ".
 export { Hold } from "./recipes/hold.js";
 export type { Instance, InstanceDescription } from "./recipes/instance.js";
 export { Leadership } from "./recipes/leadership.js";
-export { LiveConfig } from "./recipes/live-config.js";
+export { type ConfigState, LiveConfig } from "./recipes/live-config.js";
 export { type AcquireOptions, type Contender, Lock, type TryAcquireOptions } from "./recipes/lock.js";
 export { LockHold } from "./recipes/lock-hold.js";
 export { Registration } from "./recipes/registration.js";

@@ -280,6 +280,40 @@ describe("config", () => {
     live.close();
   });
 
+  test("CFG-4: a loop over a live config sees values and problems, and ends with it", async () => {
+    const { clock, within, join } = virtualStore();
+    const { coordinator } = await join();
+    const config = coordinator.config("/c", { schema: z.number() });
+    const live = await within(100, config.live());
+    const seen: unknown[] = [];
+    const loop = async () => {
+      for await (const { value, version, problem } of live) seen.push([value, version, problem?.code]);
+      return "ended";
+    };
+    const looping = [loop(), loop()];
+    await clock.advance(1);
+    await within(100, config.set(1));
+    await clock.advance(1);
+    await within(100, coordinator.set("/c", "one"));
+    await clock.advance(1);
+    const each = [
+      [undefined, undefined, undefined],
+      [1, 0, undefined],
+      [1, 0, "INVALID_DATA"],
+    ];
+    expect(seen).toEqual(each.flatMap((state) => [state, state]));
+    live.close();
+    expect(await within(100, Promise.all([...looping, loop()]))).toEqual(["ended", "ended", "ended"]);
+    const other = await within(100, config.live());
+    const reading = other[Symbol.asyncIterator]();
+    await within(100, reading.next());
+    const next = stateOf(reading.next());
+    void coordinator.close();
+    await clock.advance(1);
+    expect(next.now).toBe("CLOSED");
+    expect(other.stale).toBe(true);
+  });
+
   test("OUT-4: an opening that is given up stops watching", async () => {
     const { clock, within, join } = virtualStore();
     const [{ backend, coordinator }, other] = [await join(), await join()];

@@ -133,7 +133,11 @@ export class Config<S extends StandardSchema> {
   }
 
   async *#values(signal: AbortSignal): AsyncGenerator<Versioned<SchemaOutput<S>> | undefined, void, void> {
+    let last: bigint | undefined | "none yet" = "none yet";
     for await (const node of this.#nodes.watch(this.#path, { signal })) {
+      // The next session begins with the state that the former one may have ended with.
+      if (node?.modRevision === last) continue;
+      last = node?.modRevision;
       try {
         yield await this.#decode(node);
       } catch (error) {

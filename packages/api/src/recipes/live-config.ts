@@ -3,6 +3,7 @@ import { ConclaveError } from "../errors.js";
 import { aborted } from "../internal/calls.js";
 import { firstOf } from "../internal/first-of.js";
 import type { Keeper } from "../internal/keeper.js";
+import { Latest } from "../internal/latest.js";
 import type { LiveSession } from "../internal/live-session.js";
 import { newest } from "../internal/newest.js";
 import { onAbort } from "../internal/on-abort.js";
@@ -16,11 +17,18 @@ interface Seen {
   readonly live: LiveSession;
 }
 
+/** What a live config has at one moment. */
+export interface ConfigState<T> {
+  readonly value: T | undefined;
+  readonly version: number | undefined;
+  readonly problem: ConclaveError | undefined;
+}
+
 /**
  * The latest value of a config, kept up to date by one watch, across sessions. While contact is in doubt it keeps the last known value
  * and says that it is `stale` (CFG-3); while what is stored is not valid it keeps the last valid one and says so in `problem` (CFG-4).
  */
-export class LiveConfig<T> {
+export class LiveConfig<T> implements AsyncIterable<ConfigState<T>>, ConfigState<T> {
   readonly #keeper: Keeper;
   readonly #path: string;
   readonly #decode: (node: Node) => Promise<T>;
@@ -38,13 +46,14 @@ export class LiveConfig<T> {
   /** The newest state that was not looked at yet: what came before it while another was validated is skipped. */
   #unread: Seen | undefined;
   #reading = false;
+  readonly #readers = new Set<Latest<ConfigState<T>>>();
 
   /** Live configs come from `config.live()`. */
   constructor(keeper: Keeper, path: string, decode: (node: Node) => Promise<T>) {
     this.#keeper = keeper;
     this.#path = path;
     this.#decode = decode;
-    this.#stopListening = onAbort(keeper.signal, () => this.close());
+    this.#stopListening = onAbort(keeper.signal, () => this.#end(keeper.signal.reason));
     this.#stopFollowing = keeper.follow((live) => this.#watch(live));
   }
 
@@ -78,13 +87,26 @@ export class LiveConfig<T> {
     ]);
   }
 
-  /** Ends the watch. Idempotent. */
+  /**
+   * Yields value, version and problem as they are now and after each change; a slow reader sees the latest. Ends with `close`; throws
+   * `CLOSED` when the coordinator is closed.
+   */
+  [Symbol.asyncIterator](): AsyncIterator<ConfigState<T>> {
+    return new Latest<ConfigState<T>>({ signal: undefined, beforeRead: () => {} }, (latest) => {
+      this.#keeper.check();
+      if (this.#closing.signal.aborted) {
+        latest.end();
+        return () => {};
+      }
+      this.#readers.add(latest);
+      if (this.#known.signal.aborted) latest.push(() => this.#state());
+      return () => this.#readers.delete(latest);
+    });
+  }
+
+  /** Ends this and its loops. Idempotent. */
   close(): void {
-    if (this.#closing.signal.aborted) return;
-    this.#closing.abort();
-    this.#stopListening();
-    this.#stopFollowing();
-    this.#stopWatching();
+    this.#end(undefined);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -119,6 +141,7 @@ export class LiveConfig<T> {
       judged();
       this.#toldIn = live;
       this.#known.abort();
+      this.#tell();
     }
     this.#reading = false;
   }
@@ -139,6 +162,23 @@ export class LiveConfig<T> {
     }
   }
 
+  #state(): ConfigState<T> {
+    return { value: this.#value, version: this.#version, problem: this.#problem };
+  }
+
+  #tell(): void {
+    for (const reader of this.#readers) reader.push(() => this.#state());
+  }
+
+  #end(reason: unknown): void {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    this.#stopListening();
+    this.#stopFollowing();
+    this.#stopWatching();
+    for (const reader of [...this.#readers]) reader.end(reason);
+  }
+
   /** What was never read is refused; what was is stale until the watch stands again. */
   #failed(live: LiveSession, error: Error): void {
     if (!this.#known.signal.aborted) {
@@ -148,6 +188,7 @@ export class LiveConfig<T> {
     }
     this.#problem = asConclaveError(error);
     this.#toldIn = undefined;
+    this.#tell();
     void pause(live.clock, live.timeoutMs * holdBackShare, live.signal, this.#closing.signal).then(() => {
       if (!this.#closing.signal.aborted && this.#keeper.current === live) this.#watch(live);
     });

@@ -51,6 +51,31 @@ describe("barrier", () => {
     expect(await within(1_000, other.coordinator.exists("/b"))).toBe(true);
   });
 
+  test("BAR-2: a wait that was reading when its session was lost, or closed, goes on in the next", async () => {
+    const { clock, cluster, within, join } = virtualStore();
+    const [{ backend, coordinator }, other] = [await join(), await join()];
+    await within(100, other.coordinator.barrier("/b").set());
+    const endings = [
+      async () => cluster.expireSession((await coordinator.session()).id),
+      async () => (await coordinator.session()).close(),
+    ];
+    for (const end of endings) {
+      backend.faults.blackHole({ only: "replies" });
+      const waiting = coordinator.barrier("/b").wait();
+      const state = stateOf(waiting);
+      await clock.advance(10);
+      void end();
+      await clock.advance(4_000);
+      backend.faults.heal();
+      await within(10_000, coordinator.session());
+      await clock.advance(100);
+      expect(state.now).toBe("pending");
+      await within(1_000, other.coordinator.barrier("/b").remove());
+      await within(1_000, waiting);
+      await within(1_000, other.coordinator.barrier("/b").set());
+    }
+  });
+
   test('BAR-1: "/" is no barrier', async () => {
     const { join } = virtualStore();
     const { coordinator } = await join();

@@ -1,4 +1,6 @@
-import type { BarrierRound, Coordinator } from "@conclave/api";
+import { type BarrierRound, ConclaveError, type Coordinator, connect } from "@conclave/api";
+import type { Backend } from "@conclave/api/backend";
+import { memory } from "@conclave/backend-memory";
 import { describe, expect, test } from "vitest";
 import { type Client, range, stateOf, virtualStore } from "./virtual.js";
 
@@ -61,6 +63,50 @@ describe("double barrier", () => {
     await within(100, next);
     expect(left.now).toBe("resolved");
     expect(b?.signal.aborted).toBe(true);
+  });
+
+  test("BAR-6: giving up while the node is being made removes it", async () => {
+    const { clock, within, join } = virtualStore();
+    const [{ backend, coordinator }, other] = [await join(), await join()];
+    await within(100, coordinator.create(path));
+    backend.faults.delay(50);
+    // It is made after 50 ms, and known here after 100.
+    const entering = coordinator.doubleBarrier(path, { count: 2 }).enter({ timeoutMs: 60 });
+    const state = stateOf(entering);
+    await clock.advance(70);
+    expect(state.now).toBe("TIMEOUT");
+    expect((await within(100, other.coordinator.children(path))).length).toBe(1);
+    await clock.advance(200);
+    expect((await within(100, other.coordinator.children(path))).length).toBe(0);
+  });
+
+  test("BAR-6: giving up removes the node though the store fails to, the first times", async () => {
+    const { clock, cluster, within, join } = virtualStore();
+    const other = await join();
+    const inner = memory({ cluster });
+    let failures = 0;
+    const failing: Backend = {
+      name: inner.name,
+      capabilities: inner.capabilities,
+      clock: inner.clock,
+      async open(options) {
+        const session = await inner.open(options);
+        const commit = session.commit.bind(session);
+        session.commit = async (operations, guard) => {
+          if (operations[0]?.type !== "delete" || failures === 2) return commit(operations, guard);
+          failures += 1;
+          throw new ConclaveError("STORE_ERROR", "too many requests");
+        };
+        return session;
+      },
+    };
+    const coordinator = await within(100, connect(failing, { sessionTimeoutMs: 3_000 }));
+    const entering = stateOf(coordinator.doubleBarrier(path, { count: 2 }).enter({ timeoutMs: 60 }));
+    await clock.advance(70);
+    expect(entering.now).toBe("TIMEOUT");
+    await clock.advance(1_000);
+    expect(failures).toBe(2);
+    expect((await within(100, other.coordinator.children(path))).length).toBe(0);
   });
 
   test("BAR-3: what it costs", async () => {

@@ -139,11 +139,17 @@ export const config = suite("config", (test) => {
         [{ max: 1 }, 0, false, undefined],
       );
       const seen = follow(kit, configOf(b).watch());
+      await kit.until("the first", soonMs(kit), () => seen.values.length > 0);
       await loseSession(kit, b);
       assert.deepEqual([live.value, live.stale], [{ max: 1 }, true]);
       await configOf(a).set({ max: 2 });
       await kit.until("the live value", soonMs(kit), () => live.value?.max === 2 && !live.stale);
       await kit.until("the watched value", soonMs(kit), () => seen.last?.value.max === 2);
+      assert.deepEqual(
+        seen.values.map((one) => one?.value.max),
+        [1, 2],
+        "a new session is no change",
+      );
       live.close();
       assert.equal(live.stale, true);
     },

@@ -187,6 +187,7 @@ export const counter = suite("counter", (test) => {
     await loseSession(kit, b);
     await a.coordinator.counter(path).add(4n);
     await kit.until("the value", soonMs(kit), () => seen.last === 4n);
+    assert.deepEqual(seen.values, [0n, 4n], "a new session is no change");
     const giveUp = new AbortController();
     const other = follow(kit, b.coordinator.counter(path).watch({ signal: giveUp.signal }));
     await kit.until("the value", soonMs(kit), () => other.last === 4n);

@@ -142,6 +142,7 @@ export const config = suite("config", (test) => {
       await kit.until("the first", soonMs(kit), () => seen.values.length > 0);
       await loseSession(kit, b);
       assert.deepEqual([live.value, live.stale], [{ max: 1 }, true]);
+      await kit.until("contact", soonMs(kit), () => !live.stale);
       await configOf(a).set({ max: 2 });
       await kit.until("the live value", soonMs(kit), () => live.value?.max === 2 && !live.stale);
       await kit.until("the watched value", soonMs(kit), () => seen.last?.value.max === 2);

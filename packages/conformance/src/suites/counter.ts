@@ -185,6 +185,9 @@ export const counter = suite("counter", (test) => {
     const seen = follow(kit, b.coordinator.counter(path).watch());
     await kit.until("the first value", soonMs(kit), () => seen.values.length > 0);
     await loseSession(kit, b);
+    await kit.within("the next session", soonMs(kit), b.coordinator.session());
+    const again = follow(kit, b.coordinator.watch("/"));
+    await kit.until("a watch of that session", soonMs(kit), () => again.values.length > 0);
     await a.coordinator.counter(path).add(4n);
     await kit.until("the value", soonMs(kit), () => seen.last === 4n);
     assert.deepEqual(seen.values, [0n, 4n], "a new session is no change");

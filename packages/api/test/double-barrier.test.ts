@@ -157,7 +157,7 @@ describe("double barrier", () => {
       if (session) cluster.expireSession(session.id);
     };
     let faults = true;
-    const one = async ({ coordinator, backend }: Client) => {
+    const one = async ({ coordinator }: Client) => {
       const barrier = coordinator.doubleBarrier(path, { count });
       while (faults) {
         const stay: Stay = { calledAtMs: clock.now() };
@@ -184,14 +184,28 @@ describe("double barrier", () => {
           }
         } catch (error) {
           const { code } = error as { code?: string };
-          if (!["TIMEOUT", "SESSION_LOST", "NOT_HELD", "CLOSED"].includes(code ?? "")) throw error;
+          if (!["TIMEOUT", "SESSION_LOST", "NOT_HELD", "CLOSED", "CONNECTION_LOST"].includes(code ?? ""))
+            throw error;
           stay.diedAtMs ??= clock.now();
         }
-        if (random() < 0.1) backend.faults.cut();
         if (random() < 0.05) await expire(coordinator);
       }
     };
-    const running = Promise.all(clients.map(one));
+    const harm = async () => {
+      while (faults) {
+        await sleep(random() * 300);
+        const client = clients[Math.floor(random() * clients.length)];
+        const kind = random();
+        if (kind < 0.3) client?.backend.faults.cut();
+        else if (kind < 0.8) client?.backend.faults.dropNextReply();
+        else {
+          client?.backend.faults.blackHole();
+          await sleep(random() * 500);
+          client?.backend.faults.heal();
+        }
+      }
+    };
+    const running = Promise.all([...clients.map(one), harm()]);
     running.catch(() => {});
     await clock.advance(8_000);
     faults = false;

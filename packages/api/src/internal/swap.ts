@@ -25,20 +25,19 @@ const longestPauseMs = 1_000;
  * meanwhile; otherwise again from the start. Returns the version written, or `undefined` when `change` wanted nothing written.
  * A write of which the reply was lost rejects with outcome `"unknown"` and is not repeated (OUT-1).
  *
- * Somebody's write always succeeds, and who was overtaken holds back for a random time in a window that is as long as the
- * writes that overtook it took. The window is as long for the tenth attempt as for the first: one that grew would put those who
- * have waited longest behind whoever comes new.
+ * Somebody's write always succeeds, and who was overtaken holds back for a random time in a window that is as long as the writes
+ * that overtook it took. The window is as long for the tenth attempt as for the first: one that grew would put those who have
+ * waited longest behind whoever comes new.
  */
 export async function swap(
   { nodes, clock, path }: Target,
   change: Change,
   signal: AbortSignal | undefined,
 ): Promise<number | undefined> {
-  let before: Node | undefined;
-  for (let attempt = 0; ; attempt += 1) {
+  let before: Attempt | undefined;
+  for (;;) {
     const startedAtMs = clock.now();
     const node = await nodes.get(path, { linearizable: true, signal });
-    const writesSince = attempt === 0 ? 1 : writesBetween(before, node);
     const data = await change(node);
     if (data === undefined) return undefined;
     try {
@@ -49,14 +48,24 @@ export async function swap(
     } catch (error) {
       if (!overtaken.some((code) => ConclaveError.is(error, code))) throw error;
     }
-    before = node;
-    const windowMs = writesSince * Math.max(1, clock.now() - startedAtMs);
+    const tookMs = Math.max(1, clock.now() - startedAtMs);
+    const attempt = { startedAtMs, tookMs, version: node?.version ?? 0 };
+    const windowMs = tookMs * (before === undefined ? 1 : writesDuring(before, attempt));
+    before = attempt;
     await pause(clock, Math.min(longestPauseMs, windowMs) * Math.random(), signal);
   }
 }
 
-function writesBetween(before: Node | undefined, after: Node | undefined): number {
-  return Math.max(1, (after?.version ?? 0) - (before?.version ?? 0));
+interface Attempt {
+  readonly startedAtMs: number;
+  readonly tookMs: number;
+  readonly version: number;
+}
+
+/** How many others wrote in the time of an attempt, as far as that shows from how many did between the beginnings of two. */
+function writesDuring(before: Attempt, after: Attempt): number {
+  const betweenMs = Math.max(1, after.startedAtMs - before.startedAtMs);
+  return Math.max(1, ((after.version - before.version) * before.tookMs) / betweenMs);
 }
 
 /** Writes a node whatever is there, and makes it, with its ancestors, when it is missing. Returns the version written. */

@@ -34,6 +34,25 @@ const expected: Record<string, readonly string[]> = {
   ],
   "downloads.js": ["five downloads, at most 2 at once", "still in line: 0"],
   "inventory.js": ["takes one of 3", "takes one of 2", "may the warehouse? false"],
+  "orders.js": [
+    "each has a sum of its own: 2,4,6",
+    "from 6 to 5: true, and again: false",
+    "open orders: 5",
+    "open orders: 0",
+  ],
+  "rounds.js": [
+    "maintenance is done\n",
+    "worker 1 works in round 1",
+    "worker 3 works in round 1",
+    "worker 1 works in round 2",
+    "worker 3 works in round 2",
+  ],
+  "settings.js": [
+    "the service allows 10 connections in eu-1",
+    "refused before it was sent",
+    "doubled to 20, version 1",
+    "INVALID_DATA, and still 20 connections",
+  ],
   "leader.js": ["b sees that a leads", "now b leads, and still holds: true"],
 };
 

@@ -25,13 +25,19 @@ export {
   type Contender,
   type TryAcquireOptions,
 } from "./recipes/acquirable.js";
+export { Barrier } from "./recipes/barrier.js";
+export { BarrierRound } from "./recipes/barrier-round.js";
+export { Config, type ConfigOptions, type Versioned } from "./recipes/config.js";
+export { Counter } from "./recipes/counter.js";
 export { Discovery, type ViewOptions } from "./recipes/discovery.js";
+export { DoubleBarrier, type DoubleBarrierOptions } from "./recipes/double-barrier.js";
 export { type CampaignOptions, Election, type Leader, type LeadOptions } from "./recipes/election.js";
 export { Group, type JoinOptions } from "./recipes/group.js";
 export { GroupView } from "./recipes/group-view.js";
 export { Hold } from "./recipes/hold.js";
 export type { Instance, InstanceDescription } from "./recipes/instance.js";
 export { Leadership } from "./recipes/leadership.js";
+export { type ConfigState, LiveConfig } from "./recipes/live-config.js";
 export { LiveView } from "./recipes/live-view.js";
 export { Lock } from "./recipes/lock.js";
 export { LockHold } from "./recipes/lock-hold.js";
@@ -43,4 +49,11 @@ export { type ReadWriteContender, ReadWriteLock } from "./recipes/read-write-loc
 export { Registration } from "./recipes/registration.js";
 export { Semaphore, type SemaphoreOptions } from "./recipes/semaphore.js";
 export { ServiceView } from "./recipes/service-view.js";
+export type {
+  SchemaInput,
+  SchemaIssue,
+  SchemaOutput,
+  SchemaResult,
+  StandardSchema,
+} from "./recipes/standard-schema.js";
 export { Session } from "./session.js";

@@ -1,10 +1,16 @@
 import {
+  Barrier,
+  BarrierRound,
+  Config,
   Coordinator,
+  Counter,
   Discovery,
+  DoubleBarrier,
   Election,
   Group,
   GroupView,
   Leadership,
+  LiveConfig,
   Lock,
   LockHold,
   Membership,
@@ -37,7 +43,7 @@ test("no two cases of one clause have the same title", () => {
 });
 
 /** For whoever extends these classes, not for whoever uses them. */
-const hooks = ["constructor", "commit", "read", "attach", "checkAlive", "giveUp", "within"];
+const hooks = ["constructor", "commit", "read", "attach", "checkAlive", "giveUp", "firstRead", "within"];
 
 test.each(
   Object.entries({
@@ -51,11 +57,17 @@ test.each(
     semaphore: Semaphore,
     permit: Permit,
     discovery: Discovery,
-    registration: Registration,
-    serviceView: ServiceView,
+    barrier: Barrier,
+    config: Config,
+    counter: Counter,
+    doubleBarrier: DoubleBarrier,
     group: Group,
-    membership: Membership,
     groupView: GroupView,
+    liveConfig: LiveConfig,
+    membership: Membership,
+    registration: Registration,
+    round: BarrierRound,
+    serviceView: ServiceView,
   }),
 )("every public method of %s is in the table of operations", (owner, type) => {
   const methods = new Set<string>();

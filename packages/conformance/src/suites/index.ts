@@ -1,11 +1,15 @@
 import type { Suite } from "../suite.js";
 import { traits } from "../traits/index.js";
+import { barrier } from "./barrier.js";
+import { config } from "./config.js";
+import { counter } from "./counter.js";
 import { crowd } from "./crowd.js";
 import { discovery } from "./discovery.js";
 import { discoveryFaults } from "./discovery-faults.js";
 import { discoveryNames } from "./discovery-names.js";
 import { discoveryViews } from "./discovery-views.js";
 import { discoveryViewsFaults } from "./discovery-views-faults.js";
+import { doubleBarrier } from "./double-barrier.js";
 import { election } from "./election.js";
 import { electionChurn } from "./election-churn.js";
 import { electionLoss } from "./election-loss.js";
@@ -56,4 +60,8 @@ export const allSuites: readonly Suite[] = [
   discoveryNames,
   group,
   groupFaults,
+  barrier,
+  doubleBarrier,
+  counter,
+  config,
 ];

@@ -1,11 +1,17 @@
 import type {
+  Barrier,
+  BarrierRound,
+  Config,
   Coordinator,
+  Counter,
   Data,
   Discovery,
+  DoubleBarrier,
   Election,
   Group,
   GroupView,
   Leadership,
+  LiveConfig,
   Lock,
   LockHold,
   Membership,
@@ -15,6 +21,7 @@ import type {
   Semaphore,
   ServiceView,
   Session,
+  StandardSchema,
 } from "@conclave/api";
 import type { Kit, KitClient } from "../kit.js";
 
@@ -35,12 +42,28 @@ export interface Subjects {
   readonly group: Group;
   readonly membership: Membership;
   readonly groupView: GroupView;
+  readonly barrier: Barrier;
+  readonly doubleBarrier: DoubleBarrier;
+  readonly round: BarrierRound;
+  readonly counter: Counter;
+  readonly config: Config<StandardSchema<string>>;
+  readonly liveConfig: LiveConfig<string>;
 }
+
+/** Accepts every string. */
+const strings: StandardSchema<string> = {
+  "~standard": {
+    version: 1,
+    vendor: "conclave",
+    validate: (value) =>
+      typeof value === "string" ? { value } : { issues: [{ message: `a string, not ${typeof value}` }] },
+  },
+};
 
 export type Owner = keyof Subjects;
 
 /** What ends with the session. */
-export const ownersOfSession: readonly Owner[] = ["session", "leadership", "hold", "permit"];
+export const ownersOfSession: readonly Owner[] = ["session", "leadership", "hold", "permit", "round"];
 
 export interface Input {
   readonly path: string;
@@ -194,6 +217,18 @@ export const operations: readonly PublicOperation[] = [
   operation("coordinator", "discovery", { ...local, takesPath: true }, (on, { path }) =>
     on.coordinator.discovery(path),
   ),
+  operation("coordinator", "barrier", { ...local, takesPath: true }, (on, { path }) =>
+    on.coordinator.barrier(path),
+  ),
+  operation("coordinator", "doubleBarrier", { ...local, takesPath: true }, (on, { path }) =>
+    on.coordinator.doubleBarrier(path, { count: 2 }),
+  ),
+  operation("coordinator", "counter", { ...local, takesPath: true }, (on, { path }) =>
+    on.coordinator.counter(path),
+  ),
+  operation("coordinator", "config", { ...local, takesPath: true }, (on, { path }) =>
+    on.coordinator.config(path, { schema: strings }),
+  ),
   operation("coordinator", "close", local, (on) => on.coordinator.close()),
   ...writesOf("leadership"),
   operation("leadership", "resign", local, (on) => on.leadership.resign()),
@@ -245,6 +280,27 @@ export const operations: readonly PublicOperation[] = [
   ),
   operation("membership", "leave", local, (on) => on.membership.leave()),
   ...readsOfView("groupView"),
+  operation("barrier", "set", {}, (on, { options }) => on.barrier.set(options)),
+  operation("barrier", "remove", {}, (on, { options }) => on.barrier.remove(options)),
+  operation("barrier", "wait", wait, (on, { options }) => on.barrier.wait(options)),
+  operation("doubleBarrier", "enter", wait, (on, { options }) => on.doubleBarrier.enter(options)),
+  operation("round", "leave", wait, (on, { options }) => on.round.leave(options)),
+  operation("counter", "get", {}, (on, { options }) => on.counter.get(options)),
+  operation("counter", "increment", {}, (on, { options }) => on.counter.increment(options)),
+  operation("counter", "add", {}, (on, { options }) => on.counter.add(-2n, options)),
+  operation("counter", "compareAndSet", {}, (on, { options }) => on.counter.compareAndSet(0n, 1n, options)),
+  operation("counter", "set", {}, (on, { options }) => on.counter.set(5n, options)),
+  operation("counter", "watch", { iterates: true }, (on, { options }) => on.counter.watch(options)),
+  operation("config", "get", {}, (on, { options }) => on.config.get(options)),
+  operation("config", "set", { takesData: true }, (on, { data, options }) =>
+    on.config.set(asText(data), options),
+  ),
+  operation("config", "update", {}, (on, { options }) =>
+    on.config.update((text = "") => `${text}+`, options),
+  ),
+  operation("config", "watch", { iterates: true }, (on, { options }) => on.config.watch(options)),
+  operation("config", "live", wait, (on, { options }) => on.config.live(options)),
+  operation("liveConfig", "close", local, (on) => on.liveConfig.close()),
 ];
 
 function asText(data: Data): string {
@@ -282,6 +338,7 @@ export async function subjectsOf(kit: Kit): Promise<Subjects & { readonly client
   const permit = await coordinator.semaphore("/permits", { permits: 2 }).acquire();
   const discovery = coordinator.discovery("/services");
   const group = coordinator.group("/group");
+  const config = coordinator.config("/config", { schema: strings });
   return {
     client,
     coordinator,
@@ -299,5 +356,11 @@ export async function subjectsOf(kit: Kit): Promise<Subjects & { readonly client
     group,
     membership: await group.join({ id: "kept" }),
     groupView: await coordinator.group("/nobody").view(),
+    barrier: coordinator.barrier("/barrier"),
+    doubleBarrier: coordinator.doubleBarrier("/rounds", { count: 2 }),
+    round: await coordinator.doubleBarrier("/entered", { count: 1 }).enter(),
+    counter: coordinator.counter("/counter"),
+    config,
+    liveConfig: await config.live(),
   };
 }

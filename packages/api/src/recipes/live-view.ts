@@ -1,4 +1,5 @@
 import type { ChildNode } from "../backend/operations.js";
+import { showOption } from "../backend/options.js";
 import { ConclaveError } from "../errors.js";
 import { type Change, changesOf } from "../internal/changes.js";
 import { checkOptions } from "../internal/check.js";
@@ -59,7 +60,10 @@ export abstract class LiveView<T> implements AsyncIterable<readonly T[]> {
    */
   async waitFor(n: number, options: WaitOptions = {}): Promise<readonly T[]> {
     if (!Number.isSafeInteger(n) || n < 1) {
-      throw new ConclaveError("INVALID_ARGUMENT", `waitFor: n must be a whole number from 1 on, not ${n}`);
+      throw new ConclaveError(
+        "INVALID_ARGUMENT",
+        `waitFor: n must be a whole number from 1 on, not ${showOption(n)}`,
+      );
     }
     checkWaitOptions("waitFor", options);
     this.#live.check();

@@ -73,8 +73,9 @@ export const discoveryViewsFaults = suite("discovery: views across faults", (tes
       await suspended(kit, client.session);
       assert.deepEqual([view.stale, none.stale], [true, true]);
       await client.link.heal();
-      // Far sooner than the session timeout, after which it would set its watches anew by itself.
-      await kit.until("both are up to date", client.session.timeoutMs / 2, () => !view.stale && !none.stale);
+      // Sooner than the session timeout, after which it would set its watches anew by itself.
+      const soon = 0.9 * client.session.timeoutMs;
+      await kit.until("both are up to date", soon, () => !view.stale && !none.stale);
       assert.equal(ports(view.instances), "one:1");
     },
   );

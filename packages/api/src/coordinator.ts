@@ -14,6 +14,7 @@ import type { CallOptions } from "./node-writer.js";
 import { Discovery } from "./recipes/discovery.js";
 import { Election } from "./recipes/election.js";
 import { Lock } from "./recipes/lock.js";
+import { WorkQueue, type WorkQueueOptions } from "./recipes/work-queue.js";
 import { Session } from "./session.js";
 
 /**
@@ -77,6 +78,12 @@ export class Coordinator extends NodeClient {
   discovery(path: string): Discovery {
     checkPath(path);
     return new Discovery(this.#keeper, path);
+  }
+
+  /** The queue of tasks under `path`; made on first use. Errors: `INVALID_PATH`, `INVALID_ARGUMENT`. */
+  workQueue(path: string, options: WorkQueueOptions = {}): WorkQueue {
+    checkPath(path);
+    return new WorkQueue(this.#keeper, path, options);
   }
 
   /**

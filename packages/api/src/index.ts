@@ -18,6 +18,7 @@ export {
   type VersionOptions,
   type Written,
 } from "./node-writer.js";
+export { type DeadLetter, DeadLetters, type RequeueOptions } from "./recipes/dead-letters.js";
 export { Discovery } from "./recipes/discovery.js";
 export { type CampaignOptions, Election, type Leader, type LeadOptions } from "./recipes/election.js";
 export { Hold } from "./recipes/hold.js";
@@ -27,4 +28,6 @@ export { type AcquireOptions, type Contender, Lock, type TryAcquireOptions } fro
 export { LockHold } from "./recipes/lock-hold.js";
 export { Registration } from "./recipes/registration.js";
 export { ServiceView } from "./recipes/service-view.js";
+export { Task } from "./recipes/task.js";
+export { type PutOptions, type QueueSize, WorkQueue, type WorkQueueOptions } from "./recipes/work-queue.js";
 export { Session } from "./session.js";

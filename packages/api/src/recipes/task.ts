@@ -1,0 +1,99 @@
+import { ConclaveError } from "../errors.js";
+import { Hold } from "./hold.js";
+import type { Claim } from "./queue-claim.js";
+import { bury } from "./queue-claim.js";
+import { priorityOf } from "./queue-layout.js";
+
+/**
+ * A task that this process has claimed, in its session. Its writes are guarded by the claim, as those of a lock are (QUEUE-3). Tasks
+ * come from `queue.take`.
+ */
+export class Task extends Hold {
+  readonly #claim: Claim;
+  readonly #maxAttempts: number;
+  #finished: Promise<void> | undefined;
+
+  /** Tasks come from `queue.take`. */
+  constructor(claim: Claim, maxAttempts: number) {
+    super(claim.place);
+    this.#claim = claim;
+    this.#maxAttempts = maxAttempts;
+  }
+
+  /** As `put` returned it. */
+  get id(): string {
+    return this.#claim.id;
+  }
+
+  get data(): Uint8Array {
+    return this.#claim.record.data;
+  }
+
+  /** 1 for the first time that the task is handed out; one more each time after, unless it was released. */
+  get attempt(): number {
+    return this.#claim.record.attempts;
+  }
+
+  get priority(): number {
+    return priorityOf(this.id) ?? 0;
+  }
+
+  /**
+   * The task is done: removes it. Resolves when it will never be offered again. Idempotent.
+   *
+   * Guarantees: only while the claim stands, judged by the store with the removal (QUEUE-4). Not guaranteed: with outcome
+   * `"unknown"`, whether it was removed; the task may then be done once more.
+   * Errors: `NOT_HELD` (given back, or the claim was deleted from outside), `SESSION_LOST`, `CLOSED`, `CONNECTION_LOST`.
+   */
+  acknowledge(): Promise<void> {
+    this.#finished ??= this.#acknowledge().catch((error) => {
+      this.#finished = undefined;
+      throw error;
+    });
+    return this.#finished;
+  }
+
+  /**
+   * Gives the task back as if it had not been taken: it is offered again at once, and this attempt does not count. Idempotent;
+   * harmless when the claim is over.
+   */
+  async release(): Promise<void> {
+    const { place } = this.#claim;
+    if (!place.isHeld) return;
+    await this.#unlessOver(this.#claim.uncount());
+    await this.giveUp();
+  }
+
+  /**
+   * The attempt failed: the task is offered again at once, or moved to the dead letters when that was the last attempt.
+   * Idempotent; harmless when the claim is over.
+   */
+  async reject(): Promise<void> {
+    const { place } = this.#claim;
+    if (!place.isHeld) return;
+    if (this.attempt >= this.#maxAttempts) await this.#unlessOver(bury(this.#claim));
+    await this.giveUp();
+  }
+
+  /** As `reject`: what leaves a block without an acknowledgement has failed. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.reject();
+  }
+
+  async #acknowledge(): Promise<void> {
+    const { place } = this.#claim;
+    place.check();
+    await this.#claim.removeTask();
+    // The mark without its task means nothing to anybody: nobody has to wait until it is gone.
+    void place.quit();
+  }
+
+  async #unlessOver(doing: Promise<void>): Promise<void> {
+    try {
+      await doing;
+    } catch (error) {
+      if (this.#claim.place.live.signal.aborted || ConclaveError.is(error, "NOT_HELD")) return;
+      throw error;
+    }
+  }
+}

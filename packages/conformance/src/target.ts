@@ -82,6 +82,10 @@ export type TestCommand =
   | { readonly type: "campaign"; readonly election: string; readonly data: string }
   /** Sets a node through the leadership. */
   | { readonly type: "guardedSet"; readonly path: string; readonly data: string }
+  /** Takes a task of a queue, and answers once it has it. */
+  | { readonly type: "take"; readonly queue: string }
+  /** Acknowledges the task that it took last. */
+  | { readonly type: "acknowledge" }
   /** Keeps its only thread busy for so long: no timer fires, nothing is received. */
   | { readonly type: "block"; readonly ms: number }
   /** The session's state, and everything seen so far of it. */

@@ -1,4 +1,15 @@
-import { Coordinator, Discovery, Election, Leadership, Lock, LockHold, Session } from "@conclave/api";
+import {
+  Coordinator,
+  DeadLetters,
+  Discovery,
+  Election,
+  Leadership,
+  Lock,
+  LockHold,
+  Session,
+  Task,
+  WorkQueue,
+} from "@conclave/api";
 import { allSuites, operations, untested } from "@conclave/conformance";
 import { expect, test } from "vitest";
 
@@ -32,6 +43,9 @@ test.each(
     lock: Lock,
     hold: LockHold,
     discovery: Discovery,
+    queue: WorkQueue,
+    task: Task,
+    deadLetters: DeadLetters,
   }),
 )("every public method of %s is in the table of operations", (owner, type) => {
   const methods = new Set<string>();

@@ -1,4 +1,11 @@
-import { ConclaveError, type Coordinator, connect, type Leadership, type Session } from "@conclave/api";
+import {
+  ConclaveError,
+  type Coordinator,
+  connect,
+  type Leadership,
+  type Session,
+  type Task,
+} from "@conclave/api";
 import type { Backend } from "@conclave/api/backend";
 import type { TestCommand, TestReply } from "../target.js";
 
@@ -16,6 +23,7 @@ export class Commands {
   #coordinator: Coordinator | undefined;
   #session: Session | undefined;
   #leadership: Leadership | undefined;
+  #task: Task | undefined;
 
   constructor(options: CommandsOptions) {
     this.#options = options;
@@ -58,6 +66,13 @@ export class Commands {
         if (this.#leadership === undefined) throw new Error("it never led");
         await this.#leadership.set(command.path, command.data);
         break;
+      case "take":
+        this.#task = await this.#connected.workQueue(command.queue).take();
+        break;
+      case "acknowledge":
+        if (this.#task === undefined) throw new Error("it never took a task");
+        await this.#task.acknowledge();
+        break;
       case "block":
         await (this.#options.block ?? block)(command.ms);
         break;
@@ -98,7 +113,7 @@ export class Commands {
       outcome: error?.outcome,
       sessionId: this.#session?.id,
       state: this.#session?.state,
-      token: this.#leadership?.token.toString(),
+      token: (this.#task ?? this.#leadership)?.token.toString(),
       states: [...this.#states],
     };
   }

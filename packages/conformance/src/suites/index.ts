@@ -18,6 +18,8 @@ import { transactions } from "./transactions.js";
 import { versions } from "./versions.js";
 import { watchFaults } from "./watch-faults.js";
 import { watches } from "./watches.js";
+import { workQueue } from "./work-queue.js";
+import { workQueueLoss } from "./work-queue-loss.js";
 
 /** All suites, in the order in which a reader would want to see them fail. */
 export const allSuites: readonly Suite[] = [
@@ -40,4 +42,6 @@ export const allSuites: readonly Suite[] = [
   lock,
   discovery,
   discoveryFaults,
+  workQueue,
+  workQueueLoss,
 ];

@@ -11,8 +11,11 @@ const harmless = new Set([
   "coordinator.election",
   "coordinator.lock",
   "coordinator.discovery",
+  "coordinator.workQueue",
   "leadership.resign",
   "hold.release",
+  "task.release",
+  "task.reject",
 ]);
 
 export function closed(test: Define): void {
@@ -33,7 +36,7 @@ export function closed(test: Define): void {
     const subjects = await subjectsOf(kit);
     await subjects.session.close();
     for (const operation of operations) {
-      if (!["session", "leadership", "hold"].includes(operation.owner)) continue;
+      if (!["session", "leadership", "hold", "task"].includes(operation.owner)) continue;
       if (harmless.has(operation.name)) await run(operation, subjects);
       else await rejects(run(operation, subjects), "CLOSED", "not-applied");
     }

@@ -3,7 +3,14 @@ import { rejects } from "../expect.js";
 import type { Define } from "../suite.js";
 import { operations, run, subjectsOf } from "./operations.js";
 
-const harmless = new Set(["session.states", "session.close", "leadership.resign", "hold.release"]);
+const harmless = new Set([
+  "session.states",
+  "session.close",
+  "leadership.resign",
+  "hold.release",
+  "task.release",
+  "task.reject",
+]);
 
 export function lost(test: Define): void {
   test(
@@ -18,7 +25,7 @@ export function lost(test: Define): void {
       await client.link.refuse();
       await kit.until("lost", 2 * session.timeoutMs, () => session.state === "lost");
       for (const operation of operations) {
-        if (!["session", "leadership", "hold"].includes(operation.owner)) continue;
+        if (!["session", "leadership", "hold", "task"].includes(operation.owner)) continue;
         const running = run(operation, subjects);
         const ended = harmless.has(operation.name)
           ? running

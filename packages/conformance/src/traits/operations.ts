@@ -1,12 +1,15 @@
 import type {
   Coordinator,
   Data,
+  DeadLetters,
   Discovery,
   Election,
   Leadership,
   Lock,
   LockHold,
   Session,
+  Task,
+  WorkQueue,
 } from "@conclave/api";
 import type { Kit, KitClient } from "../kit.js";
 
@@ -19,6 +22,9 @@ export interface Subjects {
   readonly lock: Lock;
   readonly hold: LockHold;
   readonly discovery: Discovery;
+  readonly queue: WorkQueue;
+  readonly task: Task;
+  readonly deadLetters: DeadLetters;
 }
 
 export type Owner = keyof Subjects;
@@ -73,7 +79,9 @@ function omitName({ name: _, ...rest }: Features): Omit<Features, "name"> {
   return rest;
 }
 
-function writesOf(owner: "session" | "coordinator" | "leadership" | "hold"): readonly PublicOperation[] {
+function writesOf(
+  owner: "session" | "coordinator" | "leadership" | "hold" | "task",
+): readonly PublicOperation[] {
   const path = { takesPath: true };
   const both = { ...path, takesData: true };
   const within = (name: string) => ({ name: `transaction (${name})` });
@@ -138,6 +146,9 @@ export const operations: readonly PublicOperation[] = [
   operation("coordinator", "discovery", { ...local, takesPath: true }, (on, { path }) =>
     on.coordinator.discovery(path),
   ),
+  operation("coordinator", "workQueue", { ...local, takesPath: true }, (on, { path }) =>
+    on.coordinator.workQueue(path),
+  ),
   operation("coordinator", "close", local, (on) => on.coordinator.close()),
   ...writesOf("leadership"),
   operation("leadership", "resign", local, (on) => on.leadership.resign()),
@@ -165,6 +176,19 @@ export const operations: readonly PublicOperation[] = [
     on.discovery.register({ name: "service", address: "a", port: 1, metadata: asText(data) }, options),
   ),
   operation("discovery", "view", wait, (on, { options }) => on.discovery.view("service", options)),
+  operation("queue", "put", { takesData: true }, (on, { data, options }) => on.queue.put(data, options)),
+  operation("queue", "putAll", { takesData: true }, (on, { data, options }) =>
+    on.queue.putAll([data], options),
+  ),
+  operation("queue", "take", wait, (on, { options }) => on.queue.take(options)),
+  operation("queue", "size", {}, (on, { options }) => on.queue.size(options)),
+  ...writesOf("task"),
+  operation("task", "acknowledge", local, (on) => on.task.acknowledge()),
+  operation("task", "release", local, (on) => on.task.release()),
+  operation("task", "reject", local, (on) => on.task.reject()),
+  operation("deadLetters", "list", {}, (on, { options }) => on.deadLetters.list(options)),
+  operation("deadLetters", "requeue", {}, (on, { options }) => on.deadLetters.requeue("500-x", options)),
+  operation("deadLetters", "remove", {}, (on, { options }) => on.deadLetters.remove("500-x", options)),
 ];
 
 function asText(data: Data): string {
@@ -199,6 +223,9 @@ export async function subjectsOf(kit: Kit): Promise<Subjects & { readonly client
   const election = coordinator.election("/election");
   const leadership = await election.campaign();
   const hold = await coordinator.lock("/held").acquire();
+  await coordinator.workQueue("/tasks").put("data");
+  const task = await coordinator.workQueue("/tasks").take();
+  const queue = coordinator.workQueue("/queue");
   return {
     client,
     coordinator,
@@ -208,5 +235,8 @@ export async function subjectsOf(kit: Kit): Promise<Subjects & { readonly client
     lock: coordinator.lock("/lock"),
     hold,
     discovery: coordinator.discovery("/services"),
+    queue,
+    task,
+    deadLetters: queue.deadLetters,
   };
 }

@@ -116,18 +116,25 @@ export class Claim {
         );
         return;
       } catch (error) {
-        if (!isPassed(error) && !isUnknown(error)) throw error;
-        if (ConclaveError.is(error, "NOT_HELD")) throw error;
-        // In this order: a mark that stands after the task was seen to be gone stood when it went.
-        const task = await this.#read(path);
-        const stands = await this.#stands();
-        if (!stands && task === undefined && isUnknown(error)) throw error;
-        if (!stands) throw this.#vanished();
+        const unknown = isUnknown(error);
+        if (!unknown && !ConclaveError.is(error, "NO_NODE") && !ConclaveError.is(error, "BAD_VERSION"))
+          throw error;
+        const { task, stands } = await this.#look(path).catch((cause) => {
+          throw unknown ? withOutcomeUnknown(cause) : cause;
+        });
+        if (!stands) throw unknown && task === undefined ? error : this.#vanished();
         // By us, or by somebody who went past the queue: it will not be offered again either way.
         if (task === undefined) return;
         this.#version = task.version;
       }
     }
+  }
+
+  /** In this order: a mark that stands after the task was seen to be gone stood when it went. */
+  async #look(path: string): Promise<{ readonly task: Node | undefined; readonly stands: boolean }> {
+    const task = await this.#read(path);
+    const mark = await this.#read(this.place.ticket.path);
+    return { task, stands: mark?.createRevision === this.place.ticket.createRevision };
   }
 
   get #guard(): Guard {
@@ -164,11 +171,6 @@ export class Claim {
 
   #read(path: string): Promise<Node | undefined> {
     return this.place.live.idempotent((backend) => backend.get(path, linearizable));
-  }
-
-  async #stands(): Promise<boolean> {
-    const { path, createRevision } = this.place.ticket;
-    return (await this.#read(path))?.createRevision === createRevision;
   }
 
   #vanished(): ConclaveError {
@@ -229,6 +231,12 @@ function isPassed(error: unknown): boolean {
 
 function isUnknown(error: unknown): boolean {
   return ConclaveError.is(error, "CONNECTION_LOST") && error.outcome === "unknown";
+}
+
+function withOutcomeUnknown(error: unknown): unknown {
+  if (!ConclaveError.is(error)) return error;
+  const { code, message, path, cause } = error;
+  return new ConclaveError(code, message, { outcome: "unknown", path, cause });
 }
 
 function equal(a: Uint8Array, b: Uint8Array): boolean {

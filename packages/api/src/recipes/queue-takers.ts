@@ -32,7 +32,7 @@ export class Takers {
   #live: LiveSession | undefined;
   #view: QueueView | undefined;
   #claiming = 0;
-  /** The place drawn for the next claim; it stays until used, so that a change does not make anybody draw again. */
+  /** The place drawn for the next claim; it stays while there are tasks, so that a change does not make anybody draw again. */
   #place: number | undefined;
   #cancelDelay: (() => void) | undefined;
 
@@ -87,8 +87,7 @@ export class Takers {
   }
 
   #closeView(): void {
-    this.#cancelDelay?.();
-    this.#cancelDelay = undefined;
+    this.#forgetPlace();
     this.#view?.close();
     this.#view = undefined;
     this.#live = undefined;
@@ -98,15 +97,19 @@ export class Takers {
   #pump(): void {
     const [live, view] = [this.#live, this.#view];
     while (live && view && this.#claiming < this.#waiting.size) {
-      this.#place ??= this.#contention.draw();
-      const ready = view.ready(this.#place + 1);
-      if (ready.length === 0) return;
-      const id = ready[this.#place];
-      if (id === undefined) {
-        this.#delay((this.#place - ready.length + 1) * this.#contention.roundTripMs);
+      const place = this.#place ?? this.#contention.draw();
+      const ready = view.ready(place + 1);
+      if (ready.length === 0) {
+        this.#forgetPlace();
         return;
       }
-      this.#place = undefined;
+      this.#place = place;
+      const id = ready[place];
+      if (id === undefined) {
+        this.#delay((place - ready.length + 1) * this.#contention.roundTripMs);
+        return;
+      }
+      this.#forgetPlace();
       view.avoid(id);
       this.#claiming += 1;
       void this.#claim(live, view, id).finally(() => {
@@ -115,6 +118,12 @@ export class Takers {
         this.#pump();
       });
     }
+  }
+
+  #forgetPlace(): void {
+    this.#cancelDelay?.();
+    this.#cancelDelay = undefined;
+    this.#place = undefined;
   }
 
   /** There are fewer tasks than rivals, and others go first. */

@@ -62,6 +62,37 @@ async function mortal(
   return { coordinator, dead, isDead: () => isDead };
 }
 
+/**
+ * A client whose commit number `lost`, counted from 0, ends with an unknown outcome: the request was lost, or its reply. The store
+ * resolves that for what it makes sequential (OUT-3), which is left out.
+ */
+async function unlucky(kit: Kit, lost: number, what: "request" | "reply"): Promise<Coordinator> {
+  const { backend } = await kit.testClient();
+  let commits = 0;
+  const losing: Backend = {
+    name: backend.name,
+    capabilities: backend.capabilities,
+    clock: backend.clock,
+    async open(options) {
+      const session = await backend.open(options);
+      const commit = session.commit.bind(session);
+      session.commit = async (operations, guard) => {
+        if (operations.some((operation) => operation.type === "create" && operation.sequential)) {
+          return commit(operations, guard);
+        }
+        if (commits++ !== lost) return commit(operations, guard);
+        if (what === "reply") await commit(operations, guard);
+        throw new ConclaveError("CONNECTION_LOST", `the ${what} was lost`, { outcome: "unknown" });
+      };
+      return session;
+    },
+  };
+  const { sessionTimeoutMs } = steady(kit);
+  const coordinator = await connect(losing, { namespace: kit.namespace, sessionTimeoutMs });
+  kit.onCleanup(() => coordinator.close());
+  return coordinator;
+}
+
 /** As many commits as any of the scenes below takes, and some more. */
 const mostCommits = 12;
 
@@ -138,6 +169,47 @@ export const workQueueLoss = suite("work queue, session loss", (test) => {
       assert.ok(deaths >= 1 && deaths < 4);
     },
   );
+
+  for (const what of ["request", "reply"] as const) {
+    test(
+      "QUEUE-4",
+      `whichever ${what} of a worker is lost, it counts one attempt and acknowledges once`,
+      { timeouts: 60 },
+      async (kit) => {
+        const observer = await kit.client(steady(kit));
+        for (const lost of range(6)) {
+          const coordinator = await unlucky(kit, lost, what);
+          const queue = coordinator.workQueue(path, { maxAttempts: 2 });
+          await queue.put("task");
+          const released = await kit.within("a task", soonMs(kit), queue.take());
+          assert.equal(released.attempt, 1);
+          await released.release();
+          const task = await kit.within("the task again", soonMs(kit), queue.take());
+          assert.equal(task.attempt, 1);
+          await task.acknowledge();
+          await isEmpty(kit, observer);
+        }
+      },
+    );
+
+    test(
+      "QUEUE-6",
+      `whichever ${what} of a worker is lost that rejects the last attempt, there is one dead letter`,
+      { timeouts: 60 },
+      async (kit) => {
+        const observer = await kit.client(steady(kit));
+        for (const lost of range(6)) {
+          const coordinator = await unlucky(kit, lost, what);
+          const queue = coordinator.workQueue(path, { maxAttempts: 1 });
+          const id = await queue.put("task");
+          await (await kit.within("a task", soonMs(kit), queue.take())).reject();
+          await isEmpty(kit, observer);
+          await childrenAre(kit, observer, `${path}/dead`, 1);
+          await observer.coordinator.workQueue(path).deadLetters.remove(id);
+        }
+      },
+    );
+  }
 
   test(
     "QUEUE-1",

@@ -14,6 +14,7 @@ import type { CallOptions } from "./node-writer.js";
 import { Discovery } from "./recipes/discovery.js";
 import { Election } from "./recipes/election.js";
 import { Lock } from "./recipes/lock.js";
+import { Partitioner, type PartitionerOptions } from "./recipes/partitioner.js";
 import { WorkQueue, type WorkQueueOptions } from "./recipes/work-queue.js";
 import { Session } from "./session.js";
 
@@ -84,6 +85,15 @@ export class Coordinator extends NodeClient {
   workQueue(path: string, options: WorkQueueOptions = {}): WorkQueue {
     checkPath(path);
     return new WorkQueue(this.#keeper, path, options);
+  }
+
+  /**
+   * One member of those who divide the partitions under `path` among them. Errors: `INVALID_PATH` (path, id), `INVALID_ARGUMENT`,
+   * `DATA_TOO_LARGE`.
+   */
+  partitioner(path: string, options: PartitionerOptions): Partitioner {
+    checkPath(path);
+    return new Partitioner(this.#keeper, path, options);
   }
 
   /**

@@ -26,6 +26,8 @@ export type { Instance, InstanceDescription } from "./recipes/instance.js";
 export { Leadership } from "./recipes/leadership.js";
 export { type AcquireOptions, type Contender, Lock, type TryAcquireOptions } from "./recipes/lock.js";
 export { LockHold } from "./recipes/lock-hold.js";
+export { Partition } from "./recipes/partition.js";
+export { Partitioner, type PartitionerOptions } from "./recipes/partitioner.js";
 export { Registration } from "./recipes/registration.js";
 export { ServiceView } from "./recipes/service-view.js";
 export { Task } from "./recipes/task.js";

@@ -86,6 +86,8 @@ export type TestCommand =
   | { readonly type: "take"; readonly queue: string }
   /** Acknowledges the task that it took last. */
   | { readonly type: "acknowledge" }
+  /** Takes part in dividing partitions, with work that ends with the partition, and answers once it owns some. */
+  | { readonly type: "partition"; readonly path: string; readonly partitions: number; readonly id: string }
   /** Keeps its only thread busy for so long: no timer fires, nothing is received. */
   | { readonly type: "block"; readonly ms: number }
   /** The session's state, and everything seen so far of it. */

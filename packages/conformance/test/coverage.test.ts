@@ -6,6 +6,8 @@ import {
   Leadership,
   Lock,
   LockHold,
+  Partition,
+  Partitioner,
   Session,
   Task,
   WorkQueue,
@@ -46,6 +48,8 @@ test.each(
     queue: WorkQueue,
     task: Task,
     deadLetters: DeadLetters,
+    partitioner: Partitioner,
+    partition: Partition,
   }),
 )("every public method of %s is in the table of operations", (owner, type) => {
   const methods = new Set<string>();

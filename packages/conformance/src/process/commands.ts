@@ -73,6 +73,9 @@ export class Commands {
         if (this.#task === undefined) throw new Error("it never took a task");
         await this.#task.acknowledge();
         break;
+      case "partition":
+        await this.#partition(command);
+        break;
       case "block":
         await (this.#options.block ?? block)(command.ms);
         break;
@@ -91,6 +94,13 @@ export class Commands {
     const session = await this.#coordinator.session();
     this.#session = session;
     void this.#record(session);
+  }
+
+  async #partition({ path, partitions, id }: Extract<TestCommand, { type: "partition" }>): Promise<void> {
+    const partitioner = this.#connected.partitioner(path, { partitions, id });
+    const ended = partitioner.run(({ signal }) => aborted(signal));
+    ended.catch(() => {});
+    for await (const owned of partitioner.watchOwned()) if (owned.length > 0) break;
   }
 
   async #record(session: Session): Promise<void> {
@@ -117,6 +127,13 @@ export class Commands {
       states: [...this.#states],
     };
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 }
 
 function block(ms: number): void {

@@ -10,6 +10,8 @@ import { lead } from "./lead.js";
 import { lock } from "./lock.js";
 import { nodes } from "./nodes.js";
 import { outcomes } from "./outcomes.js";
+import { partitioner } from "./partitioner.js";
+import { partitionerLoss } from "./partitioner-loss.js";
 import { reads } from "./reads.js";
 import { sequential } from "./sequential.js";
 import { sessionLoss } from "./session-loss.js";
@@ -44,4 +46,6 @@ export const allSuites: readonly Suite[] = [
   discoveryFaults,
   workQueue,
   workQueueLoss,
+  partitioner,
+  partitionerLoss,
 ];

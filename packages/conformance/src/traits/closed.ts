@@ -12,6 +12,7 @@ const harmless = new Set([
   "coordinator.lock",
   "coordinator.discovery",
   "coordinator.workQueue",
+  "coordinator.partitioner",
   "leadership.resign",
   "hold.release",
   "task.release",
@@ -36,7 +37,7 @@ export function closed(test: Define): void {
     const subjects = await subjectsOf(kit);
     await subjects.session.close();
     for (const operation of operations) {
-      if (!["session", "leadership", "hold", "task"].includes(operation.owner)) continue;
+      if (!["session", "leadership", "hold", "task", "partition"].includes(operation.owner)) continue;
       if (harmless.has(operation.name)) await run(operation, subjects);
       else await rejects(run(operation, subjects), "CLOSED", "not-applied");
     }

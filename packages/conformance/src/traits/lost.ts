@@ -25,7 +25,7 @@ export function lost(test: Define): void {
       await client.link.refuse();
       await kit.until("lost", 2 * session.timeoutMs, () => session.state === "lost");
       for (const operation of operations) {
-        if (!["session", "leadership", "hold", "task"].includes(operation.owner)) continue;
+        if (!["session", "leadership", "hold", "task", "partition"].includes(operation.owner)) continue;
         const running = run(operation, subjects);
         const ended = harmless.has(operation.name)
           ? running

@@ -7,6 +7,8 @@ import type {
   Leadership,
   Lock,
   LockHold,
+  Partition,
+  Partitioner,
   Session,
   Task,
   WorkQueue,
@@ -25,6 +27,8 @@ export interface Subjects {
   readonly queue: WorkQueue;
   readonly task: Task;
   readonly deadLetters: DeadLetters;
+  readonly partitioner: Partitioner;
+  readonly partition: Partition;
 }
 
 export type Owner = keyof Subjects;
@@ -79,9 +83,9 @@ function omitName({ name: _, ...rest }: Features): Omit<Features, "name"> {
   return rest;
 }
 
-function writesOf(
-  owner: "session" | "coordinator" | "leadership" | "hold" | "task",
-): readonly PublicOperation[] {
+type Writer = "session" | "coordinator" | "leadership" | "hold" | "task" | "partition";
+
+function writesOf(owner: Writer): readonly PublicOperation[] {
   const path = { takesPath: true };
   const both = { ...path, takesData: true };
   const within = (name: string) => ({ name: `transaction (${name})` });
@@ -149,6 +153,12 @@ export const operations: readonly PublicOperation[] = [
   operation("coordinator", "workQueue", { ...local, takesPath: true }, (on, { path }) =>
     on.coordinator.workQueue(path),
   ),
+  operation(
+    "coordinator",
+    "partitioner",
+    { ...local, takesPath: true, takesData: true },
+    (on, { path, data }) => on.coordinator.partitioner(path, { partitions: 1, data }),
+  ),
   operation("coordinator", "close", local, (on) => on.coordinator.close()),
   ...writesOf("leadership"),
   operation("leadership", "resign", local, (on) => on.leadership.resign()),
@@ -189,6 +199,11 @@ export const operations: readonly PublicOperation[] = [
   operation("deadLetters", "list", {}, (on, { options }) => on.deadLetters.list(options)),
   operation("deadLetters", "requeue", {}, (on, { options }) => on.deadLetters.requeue("500-x", options)),
   operation("deadLetters", "remove", {}, (on, { options }) => on.deadLetters.remove("500-x", options)),
+  operation("partitioner", "run", {}, (on, { options }) => on.partitioner.run(() => {}, options)),
+  operation("partitioner", "watchOwned", { io: false, iterates: true }, (on, { options }) =>
+    on.partitioner.watchOwned(options),
+  ),
+  ...writesOf("partition"),
 ];
 
 function asText(data: Data): string {
@@ -226,6 +241,9 @@ export async function subjectsOf(kit: Kit): Promise<Subjects & { readonly client
   await coordinator.workQueue("/tasks").put("data");
   const task = await coordinator.workQueue("/tasks").take();
   const queue = coordinator.workQueue("/queue");
+  const partition = await new Promise<Partition>((resolve, reject) => {
+    coordinator.partitioner("/owned", { partitions: 1 }).run(resolve).catch(reject);
+  });
   return {
     client,
     coordinator,
@@ -238,5 +256,7 @@ export async function subjectsOf(kit: Kit): Promise<Subjects & { readonly client
     queue,
     task,
     deadLetters: queue.deadLetters,
+    partitioner: coordinator.partitioner("/partitioned", { partitions: 2 }),
+    partition,
   };
 }

@@ -77,7 +77,9 @@ export class Takers {
       (error) => this.#fail(error),
     );
     this.#view = view;
-    this.#pump();
+    onAbort(live.signal, () => {
+      if (this.#live === live) this.#closeView();
+    });
   }
 
   #stop(): void {
@@ -151,10 +153,9 @@ export class Takers {
   }
 
   #handOver(task: Task): void {
-    if (!task.isHeld) return;
     const [first] = this.#waiting;
-    if (first) first.resolve(task);
-    // Whoever wanted it has given up.
+    if (first && task.isHeld) first.resolve(task);
+    // Whoever wanted it has given up, or it is lost already.
     else void task.release().catch(() => {});
   }
 

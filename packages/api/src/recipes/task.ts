@@ -55,13 +55,10 @@ export class Task extends Hold {
 
   /**
    * Gives the task back as if it had not been taken: it is offered again at once, and this attempt does not count. Idempotent;
-   * harmless when the claim is over.
+   * harmless when the claim is over. When the store fails to take the count back it rejects; the task is offered again all the same.
    */
   async release(): Promise<void> {
-    const { place } = this.#claim;
-    if (!place.isHeld) return;
-    await this.#unlessOver(this.#claim.uncount());
-    await this.giveUp();
+    await this.#giveBack(() => this.#claim.uncount());
   }
 
   /**
@@ -69,10 +66,9 @@ export class Task extends Hold {
    * Idempotent; harmless when the claim is over.
    */
   async reject(): Promise<void> {
-    const { place } = this.#claim;
-    if (!place.isHeld) return;
-    if (this.attempt >= this.#maxAttempts) await this.#unlessOver(bury(this.#claim));
-    await this.giveUp();
+    await this.#giveBack(async () => {
+      if (this.attempt >= this.#maxAttempts) await bury(this.#claim);
+    });
   }
 
   /** As `reject`: what leaves a block without an acknowledgement has failed. */
@@ -88,12 +84,15 @@ export class Task extends Hold {
     void place.quit();
   }
 
-  async #unlessOver(doing: Promise<void>): Promise<void> {
+  /** Does something first, while the claim stands. Whatever comes of that, the claim must not keep the task from others. */
+  async #giveBack(first: () => Promise<void>): Promise<void> {
+    const { place } = this.#claim;
     try {
-      await doing;
+      if (place.isHeld) await first();
     } catch (error) {
-      if (this.#claim.place.live.signal.aborted || ConclaveError.is(error, "NOT_HELD")) return;
-      throw error;
+      if (!place.live.signal.aborted && !ConclaveError.is(error, "NOT_HELD")) throw error;
+    } finally {
+      await place.quit();
     }
   }
 }

@@ -14,7 +14,9 @@ const expected: Record<string, readonly string[]> = {
     "invoice 3 goes to 10.0.0.7, token",
     "invoices sent: 3",
   ],
+  "catalogue.js": ["one reads spring", "two reads spring", "three reads summer"],
   "directory.js": ["pick: 10.0.0.7:8080, stale: false", "ports: 8081", "nobody offers web"],
+  "downloads.js": ["five downloads, at most 2 at once", "still in line: 0"],
   "inventory.js": ["takes one of 3", "takes one of 2", "may the warehouse? false"],
   "leader.js": ["b sees that a leads", "now b leads, and still holds: true"],
 };

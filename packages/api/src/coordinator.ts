@@ -15,6 +15,8 @@ import { Discovery } from "./recipes/discovery.js";
 import { Election } from "./recipes/election.js";
 import { Lock } from "./recipes/lock.js";
 import { Partitioner, type PartitionerOptions } from "./recipes/partitioner.js";
+import { ReadWriteLock } from "./recipes/read-write-lock.js";
+import { checkSemaphoreOptions, Semaphore, type SemaphoreOptions } from "./recipes/semaphore.js";
 import { WorkQueue, type WorkQueueOptions } from "./recipes/work-queue.js";
 import { Session } from "./session.js";
 
@@ -73,6 +75,18 @@ export class Coordinator extends NodeClient {
   lock(path: string): Lock {
     checkPath(path);
     return new Lock(this.#keeper, path);
+  }
+
+  /** The read-write lock whose readers and writers stand in line under `path`; made on first use. */
+  readWriteLock(path: string): ReadWriteLock {
+    checkPath(path);
+    return new ReadWriteLock(this.#keeper, path);
+  }
+
+  /** The semaphore whose contenders stand in line under `path`; made on first use. Errors: `INVALID_ARGUMENT`. */
+  semaphore(path: string, options: SemaphoreOptions): Semaphore {
+    checkPath(path);
+    return new Semaphore(this.#keeper, path, checkSemaphoreOptions(options).permits);
   }
 
   /** The directory of services under `path`; made on first use. */

@@ -18,17 +18,26 @@ export {
   type VersionOptions,
   type Written,
 } from "./node-writer.js";
+export {
+  Acquirable,
+  type AcquireOptions,
+  type Contender,
+  type TryAcquireOptions,
+} from "./recipes/acquirable.js";
 export { type DeadLetter, DeadLetters, type RequeueOptions } from "./recipes/dead-letters.js";
 export { Discovery } from "./recipes/discovery.js";
 export { type CampaignOptions, Election, type Leader, type LeadOptions } from "./recipes/election.js";
 export { Hold } from "./recipes/hold.js";
 export type { Instance, InstanceDescription } from "./recipes/instance.js";
 export { Leadership } from "./recipes/leadership.js";
-export { type AcquireOptions, type Contender, Lock, type TryAcquireOptions } from "./recipes/lock.js";
+export { Lock } from "./recipes/lock.js";
 export { LockHold } from "./recipes/lock-hold.js";
 export { Partition } from "./recipes/partition.js";
 export { Partitioner, type PartitionerOptions } from "./recipes/partitioner.js";
+export { Permit } from "./recipes/permit.js";
+export { type ReadWriteContender, ReadWriteLock } from "./recipes/read-write-lock.js";
 export { Registration } from "./recipes/registration.js";
+export { Semaphore, type SemaphoreOptions } from "./recipes/semaphore.js";
 export { ServiceView } from "./recipes/service-view.js";
 export { Task } from "./recipes/task.js";
 export { type PutOptions, type QueueSize, WorkQueue, type WorkQueueOptions } from "./recipes/work-queue.js";

@@ -1,6 +1,6 @@
 import { startZooKeeper, type TestServer } from "@conclave/test-servers";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { bytes, create, openSession, remove, text } from "./support.js";
+import { bytes, create, nearest, openSession, remove, text } from "./support.js";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -14,7 +14,7 @@ test.each(["lock", "latch"] as const)(
   "INTEROP-1 entries are named as Curator's protected %s nodes",
   async (label) => {
     const { session } = await openSession(server.url);
-    const ticket = await session.enqueue(`/named/${label}`, { label, data: bytes("me") });
+    const ticket = await session.enqueue(`/named/${label}`, { label, data: bytes("me") }, nearest);
     expect(ticket.path).toMatch(new RegExp(`^/named/${label}/_c_${UUID}-${label}-[0-9]{10}$`));
     const node = await session.get(ticket.path, { linearizable: true });
     expect(node).toMatchObject({
@@ -34,19 +34,22 @@ test("INTEROP-1 who is ahead is judged by the suffix among all children, whateve
   await foreign("zz-write-0000000001");
   await foreign("leases");
   await foreign("note-17");
-  const first = await session.enqueue("/mixed", { label: "lock", data: bytes("") });
-  const second = await session.enqueue("/mixed", { label: "lock", data: bytes("") });
-  expect(first.ahead).toBe("/mixed/zz-write-0000000001");
-  expect(second.ahead).toBe(first.path);
+  const first = await session.enqueue("/mixed", { label: "lock", data: bytes("") }, nearest);
+  const second = await session.enqueue("/mixed", { label: "lock", data: bytes("") }, nearest);
+  expect(first.ahead).toEqual([{ path: "/mixed/zz-write-0000000001", label: undefined }]);
+  expect(second.ahead).toEqual([{ path: first.path, label: "lock" }]);
   expect((await session.entries("/mixed", 1))[0]?.path).toBe("/mixed/lock-0000000000");
 
   await session.commit([remove("/mixed/zz-write-0000000001")], undefined);
-  expect(await session.standing(first)).toEqual({ present: true, ahead: "/mixed/lock-0000000000" });
+  expect(await session.standing(first, nearest)).toEqual({
+    present: true,
+    ahead: [{ path: "/mixed/lock-0000000000", label: undefined }],
+  });
   await session.commit([remove("/mixed/lock-0000000000")], undefined);
-  expect(await session.standing(first)).toEqual({ present: true, ahead: undefined });
+  expect(await session.standing(first, nearest)).toEqual({ present: true, ahead: [] });
   await session.leave(first);
   await session.leave(first);
-  expect(await session.standing(first)).toEqual({ present: false });
+  expect(await session.standing(first, nearest)).toEqual({ present: false });
   expect((await session.entries("/mixed", 1))[0]?.path).toBe(second.path);
   await session.leave(second);
   expect((await session.entries("/mixed", 1))[0]).toBeUndefined();
@@ -75,10 +78,10 @@ test("LEAD-2 a line stays in order when the parent's counter overflows and goes 
 
 test("LEAD-2 the create revision grows when the line itself is made anew and the suffix starts again", async () => {
   const { session } = await openSession(server.url);
-  const old = await session.enqueue("/anew", { label: "latch", data: bytes("") });
+  const old = await session.enqueue("/anew", { label: "latch", data: bytes("") }, nearest);
   await session.leave(old);
   await session.commit([remove("/anew")], undefined);
-  const next = await session.enqueue("/anew", { label: "latch", data: bytes("") });
+  const next = await session.enqueue("/anew", { label: "latch", data: bytes("") }, nearest);
   expect(next.path.slice(-10)).toBe(old.path.slice(-10));
   expect(next.createRevision > old.createRevision).toBe(true);
 });
@@ -86,7 +89,7 @@ test("LEAD-2 the create revision grows when the line itself is made anew and the
 test("LEAD-4 a guarded write is refused without its entry, and with another session's", async () => {
   const { session } = await openSession(server.url);
   const { session: other } = await openSession(server.url);
-  const ticket = await session.enqueue("/guard", { label: "lock", data: bytes("") });
+  const ticket = await session.enqueue("/guard", { label: "lock", data: bytes("") }, nearest);
   await session.commit([create("/guarded")], ticket);
   await expect(other.commit([remove("/guarded")], ticket)).rejects.toMatchObject({ code: "NOT_HELD" });
   await session.leave(ticket);

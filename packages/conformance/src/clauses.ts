@@ -18,6 +18,7 @@ export const clauses = {
     "LEAD-9",
     "LEAD-10",
   ],
+  lock: ["RW-1", "RW-2", "SEM-1", "SEM-2", "SEM-3"],
   discovery: ["DISC-1", "DISC-2", "DISC-3", "DISC-4"],
   queue: ["QUEUE-1", "QUEUE-2", "QUEUE-3", "QUEUE-4", "QUEUE-5", "QUEUE-6", "QUEUE-7", "QUEUE-8"],
   partitioner: ["PART-1", "PART-2", "PART-3", "PART-4", "PART-5", "PART-6", "PART-7", "PART-8"],

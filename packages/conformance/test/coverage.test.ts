@@ -8,6 +8,9 @@ import {
   LockHold,
   Partition,
   Partitioner,
+  Permit,
+  ReadWriteLock,
+  Semaphore,
   Session,
   Task,
   WorkQueue,
@@ -34,7 +37,7 @@ test("no two cases of one clause have the same title", () => {
 });
 
 /** For whoever extends these classes, not for whoever uses them. */
-const hooks = ["constructor", "commit", "read", "attach", "checkAlive", "giveUp"];
+const hooks = ["constructor", "commit", "read", "attach", "checkAlive", "giveUp", "within"];
 
 test.each(
   Object.entries({
@@ -44,6 +47,9 @@ test.each(
     election: Election,
     lock: Lock,
     hold: LockHold,
+    readWriteLock: ReadWriteLock,
+    semaphore: Semaphore,
+    permit: Permit,
     discovery: Discovery,
     queue: WorkQueue,
     task: Task,

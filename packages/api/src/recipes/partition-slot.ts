@@ -3,7 +3,8 @@ import { firstOf } from "../internal/first-of.js";
 import type { LiveSession } from "../internal/live-session.js";
 import { onAbort } from "../internal/on-abort.js";
 import { pause } from "../internal/pause.js";
-import { type Place, takeTurn } from "../internal/place.js";
+import type { Place } from "../internal/place.js";
+import { alone, takeTurn } from "../internal/turn.js";
 import { Partition } from "./partition.js";
 
 /** How long to hold back after the place was lost, as a share of the session timeout, so that a standing obstacle makes no busy loop. */
@@ -82,7 +83,7 @@ export class PartitionSlot {
     const { line, data, failed } = this.#context;
     let place: Place;
     try {
-      place = await takeTurn(live, line, { label: "lock", data }, letGo.signal);
+      place = await takeTurn(live, { ...alone, line, label: "lock", data }, letGo.signal);
     } catch (error) {
       const isPassing = passingCodes.some((code) => ConclaveError.is(error, code));
       if (!letGo.signal.aborted && !isPassing) failed(error);

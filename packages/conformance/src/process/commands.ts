@@ -1,13 +1,7 @@
-import {
-  ConclaveError,
-  type Coordinator,
-  connect,
-  type Leadership,
-  type Session,
-  type Task,
-} from "@conclave/api";
+import { ConclaveError, type Coordinator, connect, type Hold, type Session, Task } from "@conclave/api";
 import type { Backend } from "@conclave/api/backend";
 import type { TestCommand, TestReply } from "../target.js";
+import { acquireHold } from "./holds.js";
 
 export interface CommandsOptions {
   readonly backend: Backend;
@@ -22,8 +16,7 @@ export class Commands {
   readonly #states: string[] = [];
   #coordinator: Coordinator | undefined;
   #session: Session | undefined;
-  #leadership: Leadership | undefined;
-  #task: Task | undefined;
+  #hold: Hold | undefined;
 
   constructor(options: CommandsOptions) {
     this.#options = options;
@@ -57,24 +50,16 @@ export class Commands {
       case "set":
         await this.#live.set(command.path, command.data);
         break;
-      case "campaign": {
-        const election = this.#connected.election(command.election);
-        this.#leadership = await election.campaign({ data: command.data });
+      case "hold":
+        this.#hold = await acquireHold(this.#connected, command.kind, command.path);
         break;
-      }
       case "guardedSet":
-        if (this.#leadership === undefined) throw new Error("it never led");
-        await this.#leadership.set(command.path, command.data);
-        break;
-      case "take":
-        this.#task = await this.#connected.workQueue(command.queue).take();
+        if (this.#hold === undefined) throw new Error("it never held anything");
+        await this.#hold.set(command.path, command.data);
         break;
       case "acknowledge":
-        if (this.#task === undefined) throw new Error("it never took a task");
-        await this.#task.acknowledge();
-        break;
-      case "partition":
-        await this.#partition(command);
+        if (!(this.#hold instanceof Task)) throw new Error("it never took a task");
+        await this.#hold.acknowledge();
         break;
       case "block":
         await (this.#options.block ?? block)(command.ms);
@@ -94,13 +79,6 @@ export class Commands {
     const session = await this.#coordinator.session();
     this.#session = session;
     void this.#record(session);
-  }
-
-  async #partition({ path, partitions, id }: Extract<TestCommand, { type: "partition" }>): Promise<void> {
-    const partitioner = this.#connected.partitioner(path, { partitions, id });
-    const ended = partitioner.run(({ signal }) => aborted(signal));
-    ended.catch(() => {});
-    for await (const owned of partitioner.watchOwned()) if (owned.length > 0) break;
   }
 
   async #record(session: Session): Promise<void> {
@@ -123,17 +101,10 @@ export class Commands {
       outcome: error?.outcome,
       sessionId: this.#session?.id,
       state: this.#session?.state,
-      token: (this.#task ?? this.#leadership)?.token.toString(),
+      token: this.#hold?.token.toString(),
       states: [...this.#states],
     };
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }
 
 function block(ms: number): void {

@@ -267,7 +267,7 @@ export const electionLoss = suite("election and loss", (test) => {
       const next = await c.coordinator.election(path).campaign();
       await b.link.heal();
       // The store removed the entry with the session, and either may be heard of first.
-      const rejected = rejects(waiting, ["SESSION_LOST", "NOT_HELD"]);
+      const rejected = rejects(waiting, "SESSION_LOST");
       await kit.within("the rejection", soonMs(kit) + b.session.timeoutMs, rejected);
       assert.ok(next.isHeld);
       await childrenAre(kit, a, path, 1);

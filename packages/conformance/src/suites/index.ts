@@ -1,5 +1,6 @@
 import type { Suite } from "../suite.js";
 import { traits } from "../traits/index.js";
+import { crowd } from "./crowd.js";
 import { discovery } from "./discovery.js";
 import { discoveryFaults } from "./discovery-faults.js";
 import { election } from "./election.js";
@@ -12,7 +13,9 @@ import { nodes } from "./nodes.js";
 import { outcomes } from "./outcomes.js";
 import { partitioner } from "./partitioner.js";
 import { partitionerLoss } from "./partitioner-loss.js";
+import { readWriteLock } from "./read-write-lock.js";
 import { reads } from "./reads.js";
+import { semaphore } from "./semaphore.js";
 import { sequential } from "./sequential.js";
 import { sessionLoss } from "./session-loss.js";
 import { sessions } from "./sessions.js";
@@ -42,6 +45,9 @@ export const allSuites: readonly Suite[] = [
   electionChurn,
   guarded,
   lock,
+  readWriteLock,
+  semaphore,
+  crowd,
   discovery,
   discoveryFaults,
   workQueue,

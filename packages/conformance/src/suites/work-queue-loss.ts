@@ -219,7 +219,7 @@ export const workQueueLoss = suite("work queue, session loss", (test) => {
       const rival = await kit.client(steady(kit));
       const id = await rival.coordinator.workQueue(path).put("task");
       const process = await kit.process();
-      const { token } = await process.run({ type: "take", queue: path });
+      const { token } = await process.run({ type: "hold", kind: "task", path });
       await process.kill();
       const task = await take(kit, rival);
       assert.deepEqual([task.id, task.attempt], [id, 2]);
@@ -237,7 +237,7 @@ export const workQueueLoss = suite("work queue, session loss", (test) => {
       const rival = await kit.client(steady(kit));
       const id = await rival.coordinator.workQueue(path).put("task");
       const process = await kit.process();
-      assert.equal((await process.run({ type: "take", queue: path })).error, undefined);
+      assert.equal((await process.run({ type: "hold", kind: "task", path })).error, undefined);
       await process.pause();
       const task = await take(kit, rival);
       assert.equal(task.id, id);

@@ -29,7 +29,7 @@ export function invalidArguments(test: Define): void {
   test("OUT-1", "every operation whose last argument is its options refuses what is none", async (kit) => {
     await refuses(kit, {
       // The data of a campaign or an acquisition is an option too, beside which the table spreads the others.
-      operations: ({ takesOptions, owner }) => takesOptions && owner !== "election" && owner !== "lock",
+      operations: ({ takesOptions, mergesOptions }) => takesOptions && !mergesOptions,
       inputs: notOptions
         .filter((options) => !isObject(options))
         .map((options) => ({ options: options as object })),

@@ -9,6 +9,9 @@ import type {
   LockHold,
   Partition,
   Partitioner,
+  Permit,
+  ReadWriteLock,
+  Semaphore,
   Session,
   Task,
   WorkQueue,
@@ -23,6 +26,9 @@ export interface Subjects {
   readonly election: Election;
   readonly lock: Lock;
   readonly hold: LockHold;
+  readonly readWriteLock: ReadWriteLock;
+  readonly semaphore: Semaphore;
+  readonly permit: Permit;
   readonly discovery: Discovery;
   readonly queue: WorkQueue;
   readonly task: Task;
@@ -32,6 +38,16 @@ export interface Subjects {
 }
 
 export type Owner = keyof Subjects;
+
+/** What ends with the session. */
+export const ownersOfSession: readonly Owner[] = [
+  "session",
+  "leadership",
+  "hold",
+  "permit",
+  "task",
+  "partition",
+];
 
 export interface Input {
   readonly path: string;
@@ -52,6 +68,10 @@ export interface PublicOperation {
   readonly takesData: boolean;
   readonly takesOptions: boolean;
   readonly takesTimeLimit: boolean;
+  /** Its options are one object with its data, which alone may be given. */
+  readonly mergesOptions: boolean;
+  /** It goes well after the end: it has nothing left to do, or says how it ended. */
+  readonly harmless: boolean;
   /** What it yields ends quietly when its signal aborts; other operations reject with `ABORTED`. */
   readonly iterates: boolean;
 }
@@ -74,6 +94,8 @@ function operation(
     takesData: false,
     takesOptions: true,
     takesTimeLimit: false,
+    mergesOptions: false,
+    harmless: false,
     iterates: false,
     ...omitName(features),
   };
@@ -83,7 +105,7 @@ function omitName({ name: _, ...rest }: Features): Omit<Features, "name"> {
   return rest;
 }
 
-type Writer = "session" | "coordinator" | "leadership" | "hold" | "task" | "partition";
+type Writer = "session" | "coordinator" | "leadership" | "hold" | "permit" | "task" | "partition";
 
 function writesOf(owner: Writer): readonly PublicOperation[] {
   const path = { takesPath: true };
@@ -122,14 +144,28 @@ function readsOf(owner: "session" | "coordinator"): readonly PublicOperation[] {
   return [...reads, ...watches];
 }
 
-const local = { io: false, takesOptions: false };
+const merged = { takesData: true, mergesOptions: true };
+
+function acquisitionsOf(owner: "lock" | "semaphore"): readonly PublicOperation[] {
+  return [
+    operation(owner, "acquire", { takesTimeLimit: true, ...merged }, (on, { data, options }) =>
+      on[owner].acquire({ data, ...options }),
+    ),
+    operation(owner, "tryAcquire", merged, (on, { data, options }) =>
+      on[owner].tryAcquire({ data, ...options }),
+    ),
+    operation(owner, "contenders", {}, (on, { options }) => on[owner].contenders(options)),
+  ];
+}
+
+const local = { io: false, takesOptions: false, harmless: true };
 const wait = { takesTimeLimit: true };
 
 /** Every public operation there is; a unit test compares it with the classes. */
 export const operations: readonly PublicOperation[] = [
   ...readsOf("session"),
   ...writesOf("session"),
-  operation("session", "states", { io: false, iterates: true }, (on, { options }) =>
+  operation("session", "states", { io: false, iterates: true, harmless: true }, (on, { options }) =>
     on.session.states(options),
   ),
   operation("session", "close", local, (on) => on.session.close()),
@@ -147,6 +183,12 @@ export const operations: readonly PublicOperation[] = [
   operation("coordinator", "lock", { ...local, takesPath: true }, (on, { path }) =>
     on.coordinator.lock(path),
   ),
+  operation("coordinator", "readWriteLock", { ...local, takesPath: true }, (on, { path }) =>
+    on.coordinator.readWriteLock(path),
+  ),
+  operation("coordinator", "semaphore", { ...local, takesPath: true }, (on, { path }) =>
+    on.coordinator.semaphore(path, { permits: 2 }),
+  ),
   operation("coordinator", "discovery", { ...local, takesPath: true }, (on, { path }) =>
     on.coordinator.discovery(path),
   ),
@@ -162,24 +204,25 @@ export const operations: readonly PublicOperation[] = [
   operation("coordinator", "close", local, (on) => on.coordinator.close()),
   ...writesOf("leadership"),
   operation("leadership", "resign", local, (on) => on.leadership.resign()),
-  operation("election", "campaign", { ...wait, takesData: true }, (on, { data, options }) =>
+  operation("election", "campaign", { ...wait, ...merged }, (on, { data, options }) =>
     on.election.campaign({ data, ...options }),
   ),
-  operation("election", "lead", { takesData: true }, (on, { data, options }) =>
+  operation("election", "lead", merged, (on, { data, options }) =>
     on.election.lead(() => "led", { data, ...options }),
   ),
   operation("election", "leader", {}, (on, { options }) => on.election.leader(options)),
   operation("election", "observe", { iterates: true }, (on, { options }) => on.election.observe(options)),
-  operation("lock", "acquire", { ...wait, takesData: true }, (on, { data, options }) =>
-    on.lock.acquire({ data, ...options }),
-  ),
-  operation("lock", "tryAcquire", { takesData: true }, (on, { data, options }) =>
-    on.lock.tryAcquire({ data, ...options }),
-  ),
-  operation("lock", "withLock", { ...wait, takesData: true }, (on, { data, options }) =>
+  ...acquisitionsOf("lock"),
+  operation("lock", "withLock", { ...wait, ...merged }, (on, { data, options }) =>
     on.lock.withLock(() => "held", { data, ...options }),
   ),
-  operation("lock", "contenders", {}, (on, { options }) => on.lock.contenders(options)),
+  operation("readWriteLock", "contenders", {}, (on, { options }) => on.readWriteLock.contenders(options)),
+  ...acquisitionsOf("semaphore"),
+  operation("semaphore", "withPermit", { ...wait, ...merged }, (on, { data, options }) =>
+    on.semaphore.withPermit(() => "held", { data, ...options }),
+  ),
+  ...writesOf("permit"),
+  operation("permit", "release", local, (on) => on.permit.release()),
   ...writesOf("hold"),
   operation("hold", "release", local, (on) => on.hold.release()),
   operation("discovery", "register", { ...wait, takesData: true }, (on, { data, options }) =>
@@ -193,7 +236,7 @@ export const operations: readonly PublicOperation[] = [
   operation("queue", "take", wait, (on, { options }) => on.queue.take(options)),
   operation("queue", "size", {}, (on, { options }) => on.queue.size(options)),
   ...writesOf("task"),
-  operation("task", "acknowledge", local, (on) => on.task.acknowledge()),
+  operation("task", "acknowledge", { ...local, harmless: false }, (on) => on.task.acknowledge()),
   operation("task", "release", local, (on) => on.task.release()),
   operation("task", "reject", local, (on) => on.task.reject()),
   operation("deadLetters", "list", {}, (on, { options }) => on.deadLetters.list(options)),
@@ -244,6 +287,7 @@ export async function subjectsOf(kit: Kit): Promise<Subjects & { readonly client
   const partition = await new Promise<Partition>((resolve, reject) => {
     coordinator.partitioner("/owned", { partitions: 1 }).run(resolve).catch(reject);
   });
+  const permit = await coordinator.semaphore("/permits", { permits: 2 }).acquire();
   return {
     client,
     coordinator,
@@ -252,6 +296,9 @@ export async function subjectsOf(kit: Kit): Promise<Subjects & { readonly client
     election,
     lock: coordinator.lock("/lock"),
     hold,
+    readWriteLock: coordinator.readWriteLock("/read-write-lock"),
+    semaphore: coordinator.semaphore("/semaphore", { permits: 2 }),
+    permit,
     discovery: coordinator.discovery("/services"),
     queue,
     task,

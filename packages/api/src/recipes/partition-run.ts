@@ -136,6 +136,7 @@ export class PartitionRun {
         if (node) return new TextDecoder().decode(node.data);
         try {
           await backend.commit([create], undefined);
+          return String(partitions);
         } catch (error) {
           if (!ConclaveError.is(error, "NODE_EXISTS")) throw error;
         }

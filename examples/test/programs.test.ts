@@ -18,7 +18,13 @@ const expected: Record<string, readonly string[]> = {
   "directory.js": ["pick: 10.0.0.7:8080, stale: false", "ports: 8081", "nobody offers web"],
   "downloads.js": ["five downloads, at most 2 at once", "still in line: 0"],
   "inventory.js": ["takes one of 3", "takes one of 2", "may the warehouse? false"],
+  "invoices.js": [
+    "sent to Eve, urgent\nsent to Ann\nsent to Bob",
+    "attempt 2: nowhere to send it to",
+    "given up after 2 attempts: no address",
+  ],
   "leader.js": ["b sees that a leads", "now b leads, and still holds: true"],
+  "shards.js": ["left owns all of them", "left: 3,4,5,6,7; right: 0,1,2", "right goes on with all of them"],
 };
 
 const programs = readdirSync(folder).filter((name) => name.endsWith(".js"));

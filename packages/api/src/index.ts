@@ -39,6 +39,6 @@ export { type ReadWriteContender, ReadWriteLock } from "./recipes/read-write-loc
 export { Registration } from "./recipes/registration.js";
 export { Semaphore, type SemaphoreOptions } from "./recipes/semaphore.js";
 export { ServiceView } from "./recipes/service-view.js";
-export { Task } from "./recipes/task.js";
+export { type AcknowledgeOptions, Task } from "./recipes/task.js";
 export { type PutOptions, type QueueSize, WorkQueue, type WorkQueueOptions } from "./recipes/work-queue.js";
 export { Session } from "./session.js";

@@ -1,6 +1,7 @@
-import type { CreateOperation, Guard, Node, SetResult } from "../backend/operations.js";
+import type { CreateOperation, Guard, Node, Operation, SetResult } from "../backend/operations.js";
 import type { BackendSession } from "../backend/session.js";
 import { ConclaveError, type ErrorCode } from "../errors.js";
+import { commit } from "../internal/commit.js";
 import type { LiveSession } from "../internal/live-session.js";
 import type { Place } from "../internal/place.js";
 import { decodeRecord, encodeRecord, type QueueLayout, type TaskRecord } from "./queue-layout.js";
@@ -104,27 +105,28 @@ export class Claim {
   }
 
   /**
-   * Removes the task while the mark stands. Rejects with `NOT_HELD` when it does not. A lost reply is resolved while the mark
-   * stands: nobody else can have removed the task then. Otherwise the outcome stays unknown (OUT-1).
+   * Removes the task while the mark stands, in one commit with `others`. Rejects with `NOT_HELD` when it does not, and as the others
+   * do when one of them is refused. A lost reply is resolved while the mark stands: nobody else can have removed the task then.
+   * Otherwise the outcome stays unknown (OUT-1).
    */
-  async removeTask(): Promise<void> {
+  async removeTask(others: readonly Operation[] = []): Promise<void> {
     const path = this.#layout.task(this.id);
     for (;;) {
+      const remove = { type: "delete", path, ifVersion: this.#version } as const;
       try {
-        await this.#once((backend) =>
-          backend.commit([{ type: "delete", path, ifVersion: this.#version }], this.#guard),
-        );
+        await commit(this.place.live, [...others, remove], this.#guard, undefined);
         return;
       } catch (error) {
         const unknown = isUnknown(error);
-        if (!unknown && !ConclaveError.is(error, "NO_NODE") && !ConclaveError.is(error, "BAD_VERSION"))
-          throw error;
+        if (ConclaveError.is(error, "NOT_HELD")) this.place.vanished();
+        if (!unknown && !isOfTask(error, others.length)) throw error;
         const { task, stands } = await this.#look(path).catch((cause) => {
           throw unknown ? withOutcomeUnknown(cause) : cause;
         });
         if (!stands) throw unknown && task === undefined ? error : this.#vanished();
-        // By us, or by somebody who went past the queue: it will not be offered again either way.
-        if (task === undefined) return;
+        // Of an unknown outcome: by us, with all the others. Else by somebody who went past the queue.
+        if (task === undefined && (unknown || others.length === 0)) return;
+        if (task === undefined) throw error;
         this.#version = task.version;
       }
     }
@@ -231,6 +233,12 @@ function isPassed(error: unknown): boolean {
 
 function isUnknown(error: unknown): boolean {
   return ConclaveError.is(error, "CONNECTION_LOST") && error.outcome === "unknown";
+}
+
+/** Whether a commit failed because the task is no longer as it was, and not because of one of the operations before its removal. */
+function isOfTask(error: unknown, operation: number): boolean {
+  if (!ConclaveError.is(error, "NO_NODE") && !ConclaveError.is(error, "BAD_VERSION")) return false;
+  return (error.operation ?? 0) === operation;
 }
 
 function withOutcomeUnknown(error: unknown): unknown {

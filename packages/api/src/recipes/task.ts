@@ -1,8 +1,15 @@
+import type { Operation } from "../backend/operations.js";
 import { ConclaveError } from "../errors.js";
+import { checkOptions } from "../internal/check.js";
+import { complete, maxOperations, type TransactionOperation } from "../node-writer.js";
 import { Hold } from "./hold.js";
-import type { Claim } from "./queue-claim.js";
-import { bury } from "./queue-claim.js";
+import { bury, type Claim } from "./queue-claim.js";
 import { priorityOf } from "./queue-layout.js";
+
+export interface AcknowledgeOptions {
+  /** Committed together with the removal of the task: at most 31. Needs a backend with transactions. */
+  readonly operations?: readonly TransactionOperation[] | undefined;
+}
 
 /**
  * A task that this process has claimed, in its session. Its writes are guarded by the claim, as those of a lock are (QUEUE-3). Tasks
@@ -39,14 +46,22 @@ export class Task extends Hold {
   }
 
   /**
-   * The task is done: removes it. Resolves when it will never be offered again. Idempotent.
+   * The task is done: removes it, in one commit with `operations` if there are any. Resolves when it will never be offered again;
+   * idempotent, but with operations only once.
    *
-   * Guarantees: only while the claim stands, judged by the store with the removal (QUEUE-4). Not guaranteed: with outcome
-   * `"unknown"`, whether it was removed; the task may then be done once more.
-   * Errors: `NOT_HELD` (given back, or the claim was deleted from outside), `SESSION_LOST`, `CLOSED`, `CONNECTION_LOST`.
+   * Guarantees: only while the claim stands, judged by the store with the removal (QUEUE-3, QUEUE-4); all or nothing, so that what
+   * the operations do is done exactly once. Not guaranteed: with outcome `"unknown"`, whether it was done; the task may come again.
+   * Errors: `NOT_HELD` (given back, acknowledged before, or the claim was deleted from outside), `SESSION_LOST`, `CLOSED`,
+   * `CONNECTION_LOST`; with operations those of a transaction, and the task is held as before.
    */
-  acknowledge(): Promise<void> {
-    this.#finished ??= this.#acknowledge().catch((error) => {
+  async acknowledge(options: AcknowledgeOptions = {}): Promise<void> {
+    checkOptions("acknowledge", options, ["operations"]);
+    const { operations } = options;
+    const others = operations === undefined ? [] : this.#others(operations);
+    if (this.#finished && others.length > 0) {
+      throw new ConclaveError("NOT_HELD", "the task was acknowledged before, without these operations");
+    }
+    this.#finished ??= this.#acknowledge(others).catch((error) => {
       this.#finished = undefined;
       throw error;
     });
@@ -76,10 +91,19 @@ export class Task extends Hold {
     return this.reject();
   }
 
-  async #acknowledge(): Promise<void> {
+  #others(operations: readonly TransactionOperation[]): readonly Operation[] {
+    const others = complete(operations);
+    if (others.length < maxOperations) return others;
+    throw new ConclaveError(
+      "INVALID_ARGUMENT",
+      `acknowledge: takes at most ${maxOperations - 1} operations, not ${others.length}`,
+    );
+  }
+
+  async #acknowledge(others: readonly Operation[]): Promise<void> {
     const { place } = this.#claim;
     place.check();
-    await this.#claim.removeTask();
+    await this.#claim.removeTask(others);
     // The mark without its task means nothing to anybody: nobody has to wait until it is gone.
     void place.quit();
   }

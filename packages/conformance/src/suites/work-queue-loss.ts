@@ -193,6 +193,25 @@ export const workQueueLoss = suite("work queue, session loss", (test) => {
     );
 
     test(
+      "QUEUE-4",
+      `whichever ${what} of a worker is lost, what it commits with its acknowledgement is done once`,
+      { when: ({ transactions }) => transactions, timeouts: 60 },
+      async (kit) => {
+        const observer = await kit.client(steady(kit));
+        await observer.coordinator.create("/paid", "");
+        for (const lost of range(4)) {
+          const queue = (await unlucky(kit, lost, what)).workQueue(path);
+          await queue.put("task");
+          const task = await kit.within("a task", soonMs(kit), queue.take());
+          await task.acknowledge({ operations: [{ type: "set", path: "/paid", data: "" }] });
+          await isEmpty(kit, observer);
+          const paid = await observer.coordinator.get("/paid", { linearizable: true });
+          assert.equal(paid?.version, lost + 1);
+        }
+      },
+    );
+
+    test(
       "QUEUE-6",
       `whichever ${what} of a worker is lost that rejects the last attempt, there is one dead letter`,
       { timeouts: 60 },

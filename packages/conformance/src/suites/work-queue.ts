@@ -203,6 +203,53 @@ export const workQueue = suite("work queue", (test) => {
     await isEmpty(kit, b);
   });
 
+  test(
+    "QUEUE-4",
+    "what is committed with an acknowledgement is done with it or not at all",
+    { when: ({ transactions }) => transactions },
+    async (kit) => {
+      const [a, b] = await pair(kit);
+      await a.coordinator.create("/balance", "0");
+      await a.coordinator.workQueue(path).put("task");
+      const stale = await take(kit, a);
+      const pay = (ifVersion: number) => ({
+        operations: [{ type: "set", path: "/balance", data: "paid", ifVersion } as const],
+      });
+      const refusal = await rejects(stale.acknowledge(pay(7)), "BAD_VERSION", "not-applied");
+      assert.equal(refusal.operation, 0);
+      assert.ok(stale.isHeld, "a refused operation ends nothing");
+      const missing = { operations: [{ type: "delete", path: "/nothing" } as const] };
+      await rejects(stale.acknowledge(missing), "NO_NODE", "not-applied");
+      await b.coordinator.delete(stale.path);
+      await rejects(stale.acknowledge(pay(0)), "NOT_HELD", "not-applied");
+      const task = await take(kit, b);
+      await rejects(stale.acknowledge(pay(0)), "NOT_HELD", "not-applied");
+      assert.equal((await a.coordinator.get("/balance", { linearizable: true }))?.version, 0);
+      await task.acknowledge(pay(0));
+      await task.acknowledge();
+      await rejects(task.acknowledge(pay(1)), "NOT_HELD", "not-applied");
+      assert.equal((await a.coordinator.get("/balance", { linearizable: true }))?.version, 1);
+      await isEmpty(kit, a);
+    },
+  );
+
+  test(
+    "QUEUE-4",
+    "without transactions an acknowledgement takes no operations, and says so",
+    { when: ({ transactions }) => !transactions, weaker: true },
+    async (kit) => {
+      const [a] = await pair(kit);
+      await a.coordinator.workQueue(path).put("task");
+      const task = await take(kit, a);
+      const operations = [{ type: "create", path: "/done" } as const];
+      await rejects(task.acknowledge({ operations }), "UNSUPPORTED", "not-applied");
+      assert.ok(task.isHeld);
+      await task.acknowledge();
+      assert.equal(await a.coordinator.exists("/done", { linearizable: true }), false);
+      await isEmpty(kit, a);
+    },
+  );
+
   test("QUEUE-5", "tasks come by priority, then in the order in which they were put", async (kit) => {
     const [a, b] = await pair(kit);
     const queue = a.coordinator.workQueue(path);
@@ -411,5 +458,13 @@ export const workQueue = suite("work queue", (test) => {
     for (const options of [null, 7, { maxattempts: 1 }]) await rejects(made(options), "INVALID_ARGUMENT");
     await rejects(made({}, `/${"x".repeat(950)}`), "INVALID_PATH");
     assert.equal(await coordinator.exists(path), false);
+    await queue.put("task");
+    const task = await queue.take();
+    const many = range(32).map((index) => ({ type: "create", path: `/${index}` }));
+    for (const operations of [null, 7, [], many, [{ type: "move", path: "/a" }]] as never[]) {
+      await rejects(task.acknowledge({ operations }), "INVALID_ARGUMENT");
+    }
+    await rejects(task.acknowledge({ operation: [] } as object), "INVALID_ARGUMENT");
+    assert.ok(task.isHeld);
   });
 });

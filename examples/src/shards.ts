@@ -32,10 +32,8 @@ for await (const owned of first.partitioner.watchOwned()) if (owned.length === 8
 console.log("left owns all of them");
 
 const second = takePart(two, "right", stopTwo.signal);
-for await (const owned of first.partitioner.watchOwned()) if (owned.length < 8) break;
-for await (const owned of second.partitioner.watchOwned()) {
-  if (owned.length + first.partitioner.owned.length === 8) break;
-}
+// Its share, by its name: three of the eight. They come as the work on each has settled there.
+for await (const owned of second.partitioner.watchOwned()) if (owned.length === 3) break;
 console.log(`left: ${first.partitioner.owned}; right: ${second.partitioner.owned}`);
 
 stopOne.abort();

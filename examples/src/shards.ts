@@ -27,19 +27,19 @@ function takePart(process: Coordinator, id: string, signal: AbortSignal) {
 }
 
 const [stopOne, stopTwo] = [new AbortController(), new AbortController()];
-const first = takePart(one, "left", stopOne.signal);
+const first = takePart(one, "east", stopOne.signal);
 for await (const owned of first.partitioner.watchOwned()) if (owned.length === 8) break;
-console.log("left owns all of them");
+console.log("east owns all of them");
 
-const second = takePart(two, "right", stopTwo.signal);
-// Its share, by its name: three of the eight. They come as the work on each has settled there.
-for await (const owned of second.partitioner.watchOwned()) if (owned.length === 3) break;
-console.log(`left: ${first.partitioner.owned}; right: ${second.partitioner.owned}`);
+const second = takePart(two, "west", stopTwo.signal);
+// Its share, by its name: four of the eight. They come as the work on each has settled there.
+for await (const owned of second.partitioner.watchOwned()) if (owned.length === 4) break;
+console.log(`east: ${first.partitioner.owned}; west: ${second.partitioner.owned}`);
 
 stopOne.abort();
 await first.ended;
 for await (const owned of second.partitioner.watchOwned()) if (owned.length === 8) break;
-console.log("right goes on with all of them");
+console.log("west goes on with all of them");
 
 stopTwo.abort();
 await second.ended;

@@ -24,7 +24,7 @@ const expected: Record<string, readonly string[]> = {
     "given up after 2 attempts: no address",
   ],
   "leader.js": ["b sees that a leads", "now b leads, and still holds: true"],
-  "shards.js": ["left owns all of them", "left: 3,4,5,6,7; right: 0,1,2", "right goes on with all of them"],
+  "shards.js": ["east owns all of them", "east: 0,2,5,6; west: 1,3,4,7", "west goes on with all of them"],
 };
 
 const programs = readdirSync(folder).filter((name) => name.endsWith(".js"));

@@ -207,6 +207,8 @@ export const partitioner = suite("partitioner", (test) => {
     const third = member(b, { partitions, id: "other" });
     await shared(kit, [first, third], partitions);
     assert.deepEqual([...second.partitioner.owned], []);
+    // It does not even stand in line.
+    for (const index of range(partitions)) await childrenAre(kit, b, `${path}/partitions/${index}`, 1);
     await first.leave();
     await shared(kit, [second, third], partitions);
   });

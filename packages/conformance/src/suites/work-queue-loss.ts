@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ConclaveError, type Coordinator, connect } from "@conclave/api";
+import { type Capabilities, ConclaveError, type Coordinator, connect } from "@conclave/api";
 import type { Backend } from "@conclave/api/backend";
 import { rejects } from "../expect.js";
 import type { Kit, KitClient } from "../kit.js";
@@ -23,6 +23,7 @@ async function die({ coordinator }: KitClient): Promise<void> {
 async function mortal(
   kit: Kit,
   fatal: number,
+  declared: Partial<Capabilities> = {},
 ): Promise<{ readonly coordinator: Coordinator; readonly dead: Promise<void>; isDead(): boolean }> {
   const { backend } = await kit.testClient();
   let commits = 0;
@@ -33,7 +34,7 @@ async function mortal(
   });
   const dying: Backend = {
     name: backend.name,
-    capabilities: backend.capabilities,
+    capabilities: { ...backend.capabilities, ...declared },
     clock: backend.clock,
     async open(options) {
       // The process is not started again.
@@ -89,6 +90,30 @@ async function unlucky(kit: Kit, lost: number, what: "request" | "reply"): Promi
   };
   const { sessionTimeoutMs } = steady(kit);
   const coordinator = await connect(losing, { namespace: kit.namespace, sessionTimeoutMs });
+  kit.onCleanup(() => coordinator.close());
+  return coordinator;
+}
+
+/**
+ * A client that is told nothing of what becomes of its claims, as when a notification is late; with `unguarded` its commits go
+ * without their guard, as when a store that cannot judge both as one is overtaken between the two.
+ */
+async function blind(kit: Kit, { unguarded }: { readonly unguarded: boolean }): Promise<Coordinator> {
+  const { backend } = await kit.testClient();
+  const blinded: Backend = {
+    name: backend.name,
+    capabilities: backend.capabilities,
+    clock: backend.clock,
+    async open(options) {
+      const session = await backend.open(options);
+      const commit = session.commit.bind(session);
+      session.watchNode = () => () => {};
+      session.commit = (operations, guard) => commit(operations, unguarded ? undefined : guard);
+      return session;
+    },
+  };
+  const { sessionTimeoutMs } = steady(kit);
+  const coordinator = await connect(blinded, { namespace: kit.namespace, sessionTimeoutMs });
   kit.onCleanup(() => coordinator.close());
   return coordinator;
 }
@@ -157,7 +182,8 @@ export const workQueueLoss = suite("work queue, session loss", (test) => {
       for (const fatal of range(4)) {
         const id = await queue.put("task");
         await (await take(kit, survivor, options)).reject();
-        const operator = await mortal(kit, fatal);
+        // Also where the store could do it at once: one operation at a time, as where it cannot.
+        const operator = await mortal(kit, fatal, { transactions: false });
         const requeuing = operator.coordinator.workQueue(path).deadLetters.requeue(id);
         await Promise.race([kit.within("the requeuing", soonMs(kit), requeuing), operator.dead]);
         if (operator.isDead()) deaths += 1;
@@ -247,6 +273,57 @@ export const workQueueLoss = suite("work queue, session loss", (test) => {
       await isEmpty(kit, rival);
     },
   );
+
+  for (const unguarded of [false, true]) {
+    test(
+      "QUEUE-3",
+      unguarded
+        ? "the version of the task refuses an acknowledgement that its guard let through"
+        : "the store refuses who has not heard of the loss of its claim",
+      async (kit) => {
+        const rival = await kit.client(steady(kit));
+        const coordinator = await blind(kit, { unguarded });
+        await rival.coordinator.workQueue(path).put("task");
+        const stale = await kit.within("a task", soonMs(kit), coordinator.workQueue(path).take());
+        await rival.coordinator.delete(stale.path);
+        const task = await take(kit, rival);
+        assert.ok(stale.isHeld, "it has heard");
+        await rejects(stale.acknowledge(), "NOT_HELD", "not-applied");
+        assert.equal(stale.isHeld, false);
+        await stale.reject();
+        assert.ok(task.isHeld);
+        await childrenAre(kit, rival, `${path}/tasks`, 1);
+        await childrenAre(kit, rival, `${path}/claims`, 1);
+        await task.acknowledge();
+        await isEmpty(kit, rival);
+      },
+    );
+  }
+
+  test("QUEUE-3", "who has not heard of the loss of its claim gives nobody else's back", async (kit) => {
+    for (const end of ["release", "reject"] as const) {
+      const rival = await kit.client(steady(kit));
+      const coordinator = await blind(kit, { unguarded: false });
+      await rival.coordinator.workQueue(path).put("task");
+      const stale = await kit.within(
+        "a task",
+        soonMs(kit),
+        coordinator.workQueue(path, { maxAttempts: 1 }).take(),
+      );
+      await rival.coordinator.delete(stale.path);
+      const task = await take(kit, rival);
+      assert.equal(task.attempt, 2);
+      await stale[end]();
+      assert.ok(task.isHeld);
+      await childrenAre(kit, rival, `${path}/claims`, 1);
+      await task.reject();
+      const again = await take(kit, rival);
+      assert.equal(again.attempt, 3, "the attempt of the other was taken back");
+      await again.acknowledge();
+      await isEmpty(kit, rival);
+      assert.equal((await rival.coordinator.workQueue(path).size()).dead, 0);
+    }
+  });
 
   test(
     "QUEUE-3",

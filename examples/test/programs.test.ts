@@ -34,6 +34,11 @@ const expected: Record<string, readonly string[]> = {
   ],
   "downloads.js": ["five downloads, at most 2 at once", "still in line: 0"],
   "inventory.js": ["takes one of 3", "takes one of 2", "may the warehouse? false"],
+  "invoices.js": [
+    "sent to Eve, urgent\nsent to Ann\nsent to Bob",
+    "attempt 2: nowhere to send it to",
+    "given up after 2 attempts: no address",
+  ],
   "orders.js": [
     "each has a sum of its own: 2,4,6",
     "from 6 to 5: true, and again: false",
@@ -54,6 +59,7 @@ const expected: Record<string, readonly string[]> = {
     "INVALID_DATA, and still 20 connections",
   ],
   "leader.js": ["b sees that a leads", "now b leads, and still holds: true"],
+  "shards.js": ["east owns all of them", "east: 0,2,5,6; west: 1,3,4,7", "west goes on with all of them"],
 };
 
 const programs = readdirSync(folder).filter((name) => name.endsWith(".js"));

@@ -19,9 +19,11 @@ import { DoubleBarrier, type DoubleBarrierOptions } from "./recipes/double-barri
 import { Election } from "./recipes/election.js";
 import { Group } from "./recipes/group.js";
 import { Lock } from "./recipes/lock.js";
+import { Partitioner, type PartitionerOptions } from "./recipes/partitioner.js";
 import { ReadWriteLock } from "./recipes/read-write-lock.js";
 import { checkSemaphoreOptions, Semaphore, type SemaphoreOptions } from "./recipes/semaphore.js";
 import type { StandardSchema } from "./recipes/standard-schema.js";
+import { WorkQueue, type WorkQueueOptions } from "./recipes/work-queue.js";
 import { Session } from "./session.js";
 
 /**
@@ -127,6 +129,21 @@ export class Coordinator extends NodeClient {
   config<S extends StandardSchema>(path: string, options: ConfigOptions<S>): Config<S> {
     checkPath(path);
     return new Config(this.#keeper, this, path, options);
+  }
+
+  /** The queue of tasks under `path`; made on first use. Errors: `INVALID_PATH`, `INVALID_ARGUMENT`. */
+  workQueue(path: string, options: WorkQueueOptions = {}): WorkQueue {
+    checkPath(path);
+    return new WorkQueue(this.#keeper, path, options);
+  }
+
+  /**
+   * One member of those who divide the partitions under `path` among them. Errors: `INVALID_PATH` (path, id), `INVALID_ARGUMENT`,
+   * `DATA_TOO_LARGE`.
+   */
+  partitioner(path: string, options: PartitionerOptions): Partitioner {
+    checkPath(path);
+    return new Partitioner(this.#keeper, path, options);
   }
 
   /**

@@ -29,6 +29,7 @@ export { Barrier } from "./recipes/barrier.js";
 export { BarrierRound } from "./recipes/barrier-round.js";
 export { Config, type ConfigOptions, type Versioned } from "./recipes/config.js";
 export { Counter } from "./recipes/counter.js";
+export { type DeadLetter, DeadLetters, type RequeueOptions } from "./recipes/dead-letters.js";
 export { Discovery, type ViewOptions } from "./recipes/discovery.js";
 export { DoubleBarrier, type DoubleBarrierOptions } from "./recipes/double-barrier.js";
 export { type CampaignOptions, Election, type Leader, type LeadOptions } from "./recipes/election.js";
@@ -43,6 +44,8 @@ export { Lock } from "./recipes/lock.js";
 export { LockHold } from "./recipes/lock-hold.js";
 export type { Member } from "./recipes/member.js";
 export { Membership } from "./recipes/membership.js";
+export { Partition } from "./recipes/partition.js";
+export { Partitioner, type PartitionerOptions } from "./recipes/partitioner.js";
 export { Permit } from "./recipes/permit.js";
 export type { PickOptions, PickStrategy } from "./recipes/pick.js";
 export { type ReadWriteContender, ReadWriteLock } from "./recipes/read-write-lock.js";
@@ -56,4 +59,6 @@ export type {
   SchemaResult,
   StandardSchema,
 } from "./recipes/standard-schema.js";
+export { type AcknowledgeOptions, Task } from "./recipes/task.js";
+export { type PutOptions, type QueueSize, WorkQueue, type WorkQueueOptions } from "./recipes/work-queue.js";
 export { Session } from "./session.js";

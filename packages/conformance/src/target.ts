@@ -83,6 +83,8 @@ export type TestCommand =
   | { readonly type: "hold"; readonly kind: HoldKind; readonly path: string }
   /** Sets a node through the hold. */
   | { readonly type: "guardedSet"; readonly path: string; readonly data: string }
+  /** Acknowledges the task that it holds. */
+  | { readonly type: "acknowledge" }
   /** Keeps its only thread busy for so long: no timer fires, nothing is received. */
   | { readonly type: "block"; readonly ms: number }
   /** The session's state, and everything seen so far of it. */

@@ -20,6 +20,10 @@ export class Children<C extends Child> implements ChildrenSink<C> {
     return this.#exists ? [...this.#byName.values()] : undefined;
   }
 
+  has(name: string): boolean {
+    return this.#byName.has(name);
+  }
+
   snapshot(children: readonly C[] | undefined): void {
     this.#byName.clear();
     this.#exists = children !== undefined;

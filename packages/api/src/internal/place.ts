@@ -1,4 +1,5 @@
 import type { Ticket } from "../backend/line.js";
+import type { BackendSession } from "../backend/session.js";
 import { ConclaveError } from "../errors.js";
 import type { LiveSession } from "./live-session.js";
 import { pause } from "./pause.js";
@@ -19,12 +20,19 @@ export class Place {
   readonly ticket: Ticket;
   readonly #given = new AbortController();
   readonly #stopWatching: () => void;
+  readonly #remove: (backend: BackendSession) => Promise<void>;
   /** Its node was seen to be gone: there is nothing left to remove, and a node of that name now is somebody else's. */
   #gone = false;
 
-  constructor(live: LiveSession, ticket: Ticket) {
+  /** `remove` takes exactly this entry out of the store, if it still stands. */
+  constructor(
+    live: LiveSession,
+    ticket: Ticket,
+    remove = (backend: BackendSession) => backend.leave(ticket),
+  ) {
     this.live = live;
     this.ticket = ticket;
+    this.#remove = remove;
     this.#stopWatching = live.watch(
       (backend) =>
         backend.watchNode(ticket.path, {
@@ -78,7 +86,7 @@ export class Place {
     this.revoke(notHeld("given up"));
     if (this.#gone || this.live.signal.aborted) return;
     try {
-      await this.live.idempotent((backend) => backend.leave(this.ticket));
+      await this.live.idempotent(this.#remove);
     } catch (error) {
       // The session is over, and the entry with it.
       if (!this.live.signal.aborted) throw error;

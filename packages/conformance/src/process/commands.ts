@@ -1,4 +1,4 @@
-import { ConclaveError, type Coordinator, connect, type Hold, type Session } from "@conclave/api";
+import { ConclaveError, type Coordinator, connect, type Hold, type Session, Task } from "@conclave/api";
 import type { Backend } from "@conclave/api/backend";
 import type { TestCommand, TestReply } from "../target.js";
 import { acquireHold } from "./holds.js";
@@ -56,6 +56,10 @@ export class Commands {
       case "guardedSet":
         if (this.#hold === undefined) throw new Error("it never held anything");
         await this.#hold.set(command.path, command.data);
+        break;
+      case "acknowledge":
+        if (!(this.#hold instanceof Task)) throw new Error("it never took a task");
+        await this.#hold.acknowledge();
         break;
       case "block":
         await (this.#options.block ?? block)(command.ms);

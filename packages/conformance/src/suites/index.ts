@@ -20,6 +20,8 @@ import { lead } from "./lead.js";
 import { lock } from "./lock.js";
 import { nodes } from "./nodes.js";
 import { outcomes } from "./outcomes.js";
+import { partitioner } from "./partitioner.js";
+import { partitionerLoss } from "./partitioner-loss.js";
 import { readWriteLock } from "./read-write-lock.js";
 import { reads } from "./reads.js";
 import { semaphore } from "./semaphore.js";
@@ -30,6 +32,8 @@ import { transactions } from "./transactions.js";
 import { versions } from "./versions.js";
 import { watchFaults } from "./watch-faults.js";
 import { watches } from "./watches.js";
+import { workQueue } from "./work-queue.js";
+import { workQueueLoss } from "./work-queue-loss.js";
 
 /** All suites, in the order in which a reader would want to see them fail. */
 export const allSuites: readonly Suite[] = [
@@ -64,4 +68,8 @@ export const allSuites: readonly Suite[] = [
   doubleBarrier,
   counter,
   config,
+  workQueue,
+  workQueueLoss,
+  partitioner,
+  partitionerLoss,
 ];

@@ -5,6 +5,7 @@ import type {
   Coordinator,
   Counter,
   Data,
+  DeadLetters,
   Discovery,
   DoubleBarrier,
   Election,
@@ -15,6 +16,8 @@ import type {
   Lock,
   LockHold,
   Membership,
+  Partition,
+  Partitioner,
   Permit,
   ReadWriteLock,
   Registration,
@@ -22,6 +25,8 @@ import type {
   ServiceView,
   Session,
   StandardSchema,
+  Task,
+  WorkQueue,
 } from "@conclave/api";
 import type { Kit, KitClient } from "../kit.js";
 
@@ -48,6 +53,11 @@ export interface Subjects {
   readonly counter: Counter;
   readonly config: Config<StandardSchema<string>>;
   readonly liveConfig: LiveConfig<string>;
+  readonly queue: WorkQueue;
+  readonly task: Task;
+  readonly deadLetters: DeadLetters;
+  readonly partitioner: Partitioner;
+  readonly partition: Partition;
 }
 
 /** Accepts every string. */
@@ -63,7 +73,15 @@ const strings: StandardSchema<string> = {
 export type Owner = keyof Subjects;
 
 /** What ends with the session. */
-export const ownersOfSession: readonly Owner[] = ["session", "leadership", "hold", "permit", "round"];
+export const ownersOfSession: readonly Owner[] = [
+  "session",
+  "leadership",
+  "hold",
+  "permit",
+  "task",
+  "partition",
+  "round",
+];
 
 export interface Input {
   readonly path: string;
@@ -121,9 +139,9 @@ function omitName({ name: _, ...rest }: Features): Omit<Features, "name"> {
   return rest;
 }
 
-function writesOf(
-  owner: "session" | "coordinator" | "leadership" | "hold" | "permit",
-): readonly PublicOperation[] {
+type Writer = "session" | "coordinator" | "leadership" | "hold" | "permit" | "task" | "partition";
+
+function writesOf(owner: Writer): readonly PublicOperation[] {
   const path = { takesPath: true };
   const both = { ...path, takesData: true };
   const within = (name: string) => ({ name: `transaction (${name})` });
@@ -229,6 +247,15 @@ export const operations: readonly PublicOperation[] = [
   operation("coordinator", "config", { ...local, takesPath: true }, (on, { path }) =>
     on.coordinator.config(path, { schema: strings }),
   ),
+  operation("coordinator", "workQueue", { ...local, takesPath: true }, (on, { path }) =>
+    on.coordinator.workQueue(path),
+  ),
+  operation(
+    "coordinator",
+    "partitioner",
+    { ...local, takesPath: true, takesData: true },
+    (on, { path, data }) => on.coordinator.partitioner(path, { partitions: 1, data }),
+  ),
   operation("coordinator", "close", local, (on) => on.coordinator.close()),
   ...writesOf("leadership"),
   operation("leadership", "resign", local, (on) => on.leadership.resign()),
@@ -301,6 +328,24 @@ export const operations: readonly PublicOperation[] = [
   operation("config", "watch", { iterates: true }, (on, { options }) => on.config.watch(options)),
   operation("config", "live", wait, (on, { options }) => on.config.live(options)),
   operation("liveConfig", "close", local, (on) => on.liveConfig.close()),
+  operation("queue", "put", { takesData: true }, (on, { data, options }) => on.queue.put(data, options)),
+  operation("queue", "putAll", { takesData: true }, (on, { data, options }) =>
+    on.queue.putAll([data], options),
+  ),
+  operation("queue", "take", wait, (on, { options }) => on.queue.take(options)),
+  operation("queue", "size", {}, (on, { options }) => on.queue.size(options)),
+  ...writesOf("task"),
+  operation("task", "acknowledge", { ...local, harmless: false }, (on) => on.task.acknowledge()),
+  operation("task", "release", local, (on) => on.task.release()),
+  operation("task", "reject", local, (on) => on.task.reject()),
+  operation("deadLetters", "list", {}, (on, { options }) => on.deadLetters.list(options)),
+  operation("deadLetters", "requeue", {}, (on, { options }) => on.deadLetters.requeue("500-x", options)),
+  operation("deadLetters", "remove", {}, (on, { options }) => on.deadLetters.remove("500-x", options)),
+  operation("partitioner", "run", {}, (on, { options }) => on.partitioner.run(() => {}, options)),
+  operation("partitioner", "watchOwned", { io: false, iterates: true }, (on, { options }) =>
+    on.partitioner.watchOwned(options),
+  ),
+  ...writesOf("partition"),
 ];
 
 function asText(data: Data): string {
@@ -335,6 +380,12 @@ export async function subjectsOf(kit: Kit): Promise<Subjects & { readonly client
   const election = coordinator.election("/election");
   const leadership = await election.campaign();
   const hold = await coordinator.lock("/held").acquire();
+  await coordinator.workQueue("/tasks").put("data");
+  const task = await coordinator.workQueue("/tasks").take();
+  const queue = coordinator.workQueue("/queue");
+  const partition = await new Promise<Partition>((resolve, reject) => {
+    coordinator.partitioner("/owned", { partitions: 1 }).run(resolve).catch(reject);
+  });
   const permit = await coordinator.semaphore("/permits", { permits: 2 }).acquire();
   const discovery = coordinator.discovery("/services");
   const group = coordinator.group("/group");
@@ -362,5 +413,10 @@ export async function subjectsOf(kit: Kit): Promise<Subjects & { readonly client
     counter: coordinator.counter("/counter"),
     config,
     liveConfig: await config.live(),
+    queue,
+    task,
+    deadLetters: queue.deadLetters,
+    partitioner: coordinator.partitioner("/partitioned", { partitions: 2 }),
+    partition,
   };
 }

@@ -1,4 +1,5 @@
-import type { Coordinator } from "@conclave/api";
+import { ConclaveError, type Coordinator } from "@conclave/api";
+import type { BackendSession } from "@conclave/api/backend";
 import { describe, expect, test } from "vitest";
 import { memoryStore, reading } from "./support.js";
 
@@ -86,6 +87,44 @@ describe("registration", () => {
     expect(later.sessionId).toBe((await coordinator.session()).id);
     await now(later.unregister());
     expect(await entry(coordinator)).toBeUndefined();
+  });
+
+  test("DISC-2: withdrawing an entry a second time leaves a later one of its id alone", async () => {
+    const { join, now, register, entry } = setup();
+    const { coordinator } = await join();
+    const earlier = await register(coordinator, 1);
+    await now(earlier.unregister());
+    await register(coordinator, 2);
+    await now(earlier.unregister());
+    expect(await entry(coordinator)).toMatchObject({ port: 2 });
+  });
+
+  test("OUT-4: given up, an entry goes though the store fails to remove it at first", async () => {
+    const { clock, join, now, entry } = setup();
+    let refusals = 0;
+    const refusing = (session: BackendSession) => {
+      const commit = session.commit.bind(session);
+      session.commit = async (operations, guard) => {
+        if (operations[0]?.type !== "delete" || refusals === 3) return commit(operations, guard);
+        refusals += 1;
+        throw new ConclaveError("STORE_ERROR", "too many requests");
+      };
+    };
+    const [{ coordinator, faults }, observer] = [await join(refusing), await join()];
+    faults.delay(10);
+    const stop = new AbortController();
+    const registering = coordinator
+      .discovery("/d")
+      .register({ name: "web", id: "one", address: "h", port: 1 }, { signal: stop.signal });
+    registering.catch(() => {});
+    // It stands by now, and the reply is on its way.
+    await clock.advance(15);
+    expect(await entry(observer.coordinator)).toMatchObject({ port: 1 });
+    stop.abort();
+    await expect(now(registering)).rejects.toMatchObject({ code: "ABORTED" });
+    await clock.advance(1_000);
+    expect(refusals).toBe(3);
+    expect(await entry(observer.coordinator)).toBeUndefined();
   });
 
   test("DISC-1: an update that the store refuses rejects, and stands once the store takes it", async () => {

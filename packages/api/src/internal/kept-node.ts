@@ -1,17 +1,16 @@
-import type { CreateOperation, Guard } from "../backend/operations.js";
+import type { Guard } from "../backend/operations.js";
 import type { BackendSession } from "../backend/session.js";
-import { ConclaveError, type ErrorCode } from "../errors.js";
+import { ConclaveError } from "../errors.js";
 import type { Ongoing } from "./established.js";
 import { firstOf } from "./first-of.js";
 import type { Keeper } from "./keeper.js";
 import type { LiveSession } from "./live-session.js";
+import { ephemeralNode, removeOwn, unlessPassed } from "./own-node.js";
 import { pause } from "./pause.js";
+import { quit } from "./quit.js";
 
 /** How long to hold back when the store refuses the node, as a share of the session timeout. */
 const holdBackShare = 1 / 10;
-
-/** Refusals that say that the node is no longer the one that was read. */
-const passed: readonly ErrorCode[] = ["NO_NODE", "BAD_VERSION", "NOT_HELD"];
 
 /** Of each coordinator, the kept node that speaks for each path: the latest (DISC-1). */
 const speakersOf = new WeakMap<Keeper, Map<string, KeptNode>>();
@@ -33,6 +32,7 @@ export class KeptNode implements Ongoing {
   /** Nobody changes these bytes: what was given is what comes back (NODE-9). */
   #data: Uint8Array;
   #left = false;
+  #leaving: Promise<void> | undefined;
   /** A later one of the same coordinator speaks for the path now (DISC-1). */
   #replaced = false;
   #sessionId: string | undefined;
@@ -106,21 +106,31 @@ export class KeptNode implements Ongoing {
     });
   }
 
-  /** Leaves for good: whatever happens, the node does not come back (DISC-2). Idempotent. */
-  async leave(): Promise<void> {
+  /**
+   * Leaves for good: whatever happens, the node does not come back (DISC-2). Idempotent; rejects with whatever the store fails to
+   * remove the node with, and may then be called again.
+   */
+  leave(): Promise<void> {
     this.#left = true;
     this.#stopFollowing();
-    if (this.#replaced) return;
-    try {
-      await this.#now();
-    } finally {
-      const speaking = speakers(this.#keeper);
-      if (speaking.get(this.#path) === this) speaking.delete(this.#path);
-    }
+    // Once it has left, a node of that path is somebody else's, of the same session perhaps.
+    this.#leaving ??= this.#leave().catch((error) => {
+      this.#leaving = undefined;
+      throw error;
+    });
+    return this.#leaving;
   }
 
   giveUp(): void {
-    this.leave().catch(() => {});
+    const live = this.#keeper.current;
+    void (live === undefined ? this.leave() : quit(live, () => this.leave()));
+  }
+
+  /** Speaks for the path until the node is gone, so that a later one of the path waits for that, and is not removed by it. */
+  async #leave(): Promise<void> {
+    if (!this.#replaced) await this.#now();
+    const speaking = speakers(this.#keeper);
+    if (speaking.get(this.#path) === this) speaking.delete(this.#path);
   }
 
   async #now(): Promise<void> {
@@ -178,16 +188,8 @@ export class KeptNode implements Ongoing {
   async #put(backend: BackendSession, data: Uint8Array): Promise<boolean> {
     const path = this.#path;
     if (this.#read?.sessionId === backend.id && (await this.#set(backend, data, this.#read))) return true;
-    const create: CreateOperation = {
-      type: "create",
-      path,
-      data,
-      ephemeral: true,
-      sequential: false,
-      parents: true,
-    };
     try {
-      await backend.commit([create], undefined);
+      await backend.commit([ephemeralNode(path, data)], undefined);
       return true;
     } catch (error) {
       if (!ConclaveError.is(error, "NODE_EXISTS")) throw error;
@@ -213,24 +215,8 @@ export class KeptNode implements Ongoing {
   }
 
   async #remove(live: LiveSession): Promise<void> {
-    const path = this.#path;
     this.#sessionId = undefined;
     if (this.#replaced) return;
-    await live.idempotent(async (backend) => {
-      const node = await backend.get(path, { linearizable: true });
-      if (node?.ephemeralOwner !== backend.id) return;
-      await unlessPassed(backend.commit([{ type: "delete", path, ifVersion: undefined }], node));
-    });
-  }
-}
-
-/** Whether a write was done; false when the node is no longer the one that was read. */
-async function unlessPassed(write: Promise<unknown>): Promise<boolean> {
-  try {
-    await write;
-    return true;
-  } catch (error) {
-    if (passed.some((code) => ConclaveError.is(error, code))) return false;
-    throw error;
+    await live.idempotent((backend) => removeOwn(backend, this.#path));
   }
 }

@@ -1,10 +1,7 @@
 import type { CreateResult } from "../backend/operations.js";
 import { ConclaveError } from "../errors.js";
 import type { LiveSession } from "./live-session.js";
-import { pause } from "./pause.js";
-
-/** How long to hold back when the store fails to remove the node, as a share of the session timeout. */
-const holdBackShare = 1 / 50;
+import { quit } from "./quit.js";
 
 /** A node by which this session takes part in something: sequential, so that its name is never used again, and ephemeral. */
 export class Member {
@@ -82,20 +79,8 @@ export class Member {
   }
 
   /** As `remove`, but never rejects: when that fails it is tried again behind the caller's back, until the session is over (OUT-4). */
-  async quit(): Promise<void> {
-    await this.remove().catch(() => void this.#keepRemoving());
-  }
-
-  async #keepRemoving(): Promise<void> {
-    const { live } = this;
-    while (!live.signal.aborted) {
-      await pause(live.clock, live.timeoutMs * holdBackShare, live.signal);
-      try {
-        return await this.remove();
-      } catch {
-        // Tried again: what stays behind would be waited for.
-      }
-    }
+  quit(): Promise<void> {
+    return quit(this.live, () => this.remove());
   }
 
   #end(reason: ConclaveError): void {

@@ -2,10 +2,7 @@ import type { Ticket } from "../backend/line.js";
 import type { BackendSession } from "../backend/session.js";
 import { ConclaveError } from "../errors.js";
 import type { LiveSession } from "./live-session.js";
-import { pause } from "./pause.js";
-
-/** How long to hold back when the store fails to remove an entry, as a share of the session timeout. */
-export const holdBackShare = 1 / 50;
+import { quit } from "./quit.js";
 
 export function notHeld(why: string): ConclaveError {
   return new ConclaveError("NOT_HELD", why);
@@ -94,19 +91,7 @@ export class Place {
   }
 
   /** As `leave`, but never rejects: when that fails it is tried again behind the caller's back, until the session is over (LEAD-6). */
-  async quit(): Promise<void> {
-    await this.leave().catch(() => void this.#keepLeaving());
-  }
-
-  async #keepLeaving(): Promise<void> {
-    const { live } = this;
-    for (;;) {
-      await pause(live.clock, live.timeoutMs * holdBackShare, live.signal);
-      try {
-        return await this.leave();
-      } catch {
-        // Tried again: what stays behind would hold up those behind it.
-      }
-    }
+  quit(): Promise<void> {
+    return quit(this.live, () => this.leave());
   }
 }

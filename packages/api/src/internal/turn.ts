@@ -3,10 +3,10 @@ import type { Node } from "../backend/operations.js";
 import { ConclaveError } from "../errors.js";
 import { aborted } from "./calls.js";
 import { firstOf } from "./first-of.js";
+import { holdBack } from "./hold-back.js";
 import type { LiveSession } from "./live-session.js";
 import { onAbort } from "./on-abort.js";
-import { pause } from "./pause.js";
-import { holdBackShare, notHeld, Place } from "./place.js";
+import { notHeld, Place } from "./place.js";
 
 /** What stands in a line, and for whom it waits. */
 export interface Candidate {
@@ -165,7 +165,7 @@ async function announce(place: Place, data: Uint8Array): Promise<void> {
       return;
     } catch {
       // Tried again while there is somebody to speak for.
-      await pause(live.clock, live.timeoutMs * holdBackShare, place.signal);
+      await holdBack(live, place.signal);
     }
   }
 }

@@ -1,17 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { Ticket } from "../backend/line.js";
-import type { CreateOperation, Node } from "../backend/operations.js";
+import type { Node } from "../backend/operations.js";
 import type { BackendSession } from "../backend/session.js";
-import { ConclaveError, type ErrorCode } from "../errors.js";
+import { ConclaveError } from "../errors.js";
 import type { LiveSession } from "../internal/live-session.js";
-import { pause } from "../internal/pause.js";
+import { ephemeralNode, removeNode } from "../internal/own-node.js";
 import { Place } from "../internal/place.js";
-
-/** How long to hold back when the store fails to tell of the mark, as a share of the session timeout. */
-const holdBackShare = 1 / 50;
-
-/** Refusals that say that a mark is no longer there. */
-const passed: readonly ErrorCode[] = ["NOT_HELD", "NO_NODE", "BAD_VERSION"];
+import { quit } from "../internal/quit.js";
 
 /** The ephemeral node that says that this session has a task. What it holds tells it from every other (OUT-3). */
 export class Mark {
@@ -28,14 +23,7 @@ export class Mark {
 
   /** Makes the mark; false when somebody else's stands. */
   async make(): Promise<boolean> {
-    const create: CreateOperation = {
-      type: "create",
-      path: this.#path,
-      data: this.#data,
-      ephemeral: true,
-      sequential: false,
-      parents: true,
-    };
+    const create = ephemeralNode(this.#path, this.#data);
     let isRepeated = false;
     return this.#orSweep((backend) => {
       const mayBeOurs = isRepeated;
@@ -56,7 +44,7 @@ export class Mark {
     if (node === undefined) return undefined;
     const { path, createRevision } = node;
     const ticket: Ticket = { line: this.#line, path, createRevision, ahead: [] };
-    return new Place(this.#live, ticket, (backend) => remove(backend, node));
+    return new Place(this.#live, ticket, (backend) => removeNode(backend, node));
   }
 
   async #own(backend: BackendSession): Promise<Node | undefined> {
@@ -70,31 +58,15 @@ export class Mark {
     try {
       return await this.#live.idempotent(call);
     } catch (error) {
-      void this.#sweep();
+      void quit(this.#live, () => this.#sweep());
       throw error;
     }
   }
 
-  async #sweep(): Promise<void> {
-    const live = this.#live;
-    while (!live.signal.aborted) {
-      try {
-        return await live.idempotent(async (backend) => {
-          const node = await this.#own(backend);
-          if (node) await remove(backend, node);
-        });
-      } catch {
-        await pause(live.clock, live.timeoutMs * holdBackShare, live.signal);
-      }
-    }
-  }
-}
-
-/** Names of marks come back, so that only the guard tells this one from a later one. */
-async function remove(backend: BackendSession, node: Node): Promise<void> {
-  try {
-    await backend.commit([{ type: "delete", path: node.path, ifVersion: undefined }], node);
-  } catch (error) {
-    if (!passed.some((code) => ConclaveError.is(error, code))) throw error;
+  #sweep(): Promise<void> {
+    return this.#live.idempotent(async (backend) => {
+      const node = await this.#own(backend);
+      if (node) await removeNode(backend, node);
+    });
   }
 }

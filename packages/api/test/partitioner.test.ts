@@ -1,7 +1,8 @@
 import { ConclaveError, connect } from "@conclave/api";
-import type { Backend } from "@conclave/api/backend";
+import type { Backend, ChildNode } from "@conclave/api/backend";
 import { MemoryCluster, memory, VirtualClock } from "@conclave/backend-memory";
 import { describe, expect, test } from "vitest";
+import { preparing } from "./support.js";
 
 function setup() {
   const clock = new VirtualClock();
@@ -22,6 +23,23 @@ function untilAborted(signal: AbortSignal): Promise<void> {
 }
 
 const partitions = 20;
+
+/** A backend whose watches of children see nothing of the nodes of other sessions, as if each had come and gone between two looks. */
+function unseeing(inner: Backend): Backend {
+  return preparing(inner, (session) => {
+    const watch = session.watchChildNodes.bind(session);
+    const isSeen = ({ node }: ChildNode) => node.ephemeralOwner === session.id;
+    session.watchChildNodes = (path, sink) =>
+      watch(path, {
+        snapshot: (children) => sink.snapshot(children?.filter(isSeen)),
+        changed: (child) => {
+          if (isSeen(child)) sink.changed(child);
+        },
+        removed: (name) => sink.removed(name),
+        failed: (error) => sink.failed(error),
+      });
+  });
+}
 
 describe("partitioner", () => {
   test("what joining, a change and leaving cost", async () => {
@@ -56,6 +74,22 @@ describe("partitioner", () => {
     stop.abort();
     await clock.advance(0);
     expect([...first.owned, ...second.owned]).toEqual([]);
+  });
+
+  test("PART-6: of a name whose node came and went before it was seen, a member joins all the same", async () => {
+    const { clock, cluster, join } = setup();
+    const [a, b] = [await join(memory({ cluster })), await join(unseeing(memory({ cluster })))];
+    const taken = a.create("/p/members/same", "", { ephemeral: true, parents: true });
+    await clock.advance(0);
+    await taken;
+    const partitioner = b.partitioner("/p", { partitions: 2, id: "same" });
+    partitioner.run(() => {}).catch(() => {});
+    await clock.advance(100);
+    expect(partitioner.owned).toEqual([]);
+    const freed = a.delete("/p/members/same");
+    await clock.advance(500);
+    await freed;
+    expect(partitioner.owned).toEqual([0, 1]);
   });
 
   test("PART-8: a member's node is removed though the store fails to do so at first", async () => {

@@ -1,18 +1,17 @@
-import type { CreateOperation } from "../backend/operations.js";
+import type { ChildNode, CreateOperation } from "../backend/operations.js";
 import { ConclaveError, type ErrorCode } from "../errors.js";
 import { aborted } from "../internal/calls.js";
 import { firstOf } from "../internal/first-of.js";
+import { holdBack } from "../internal/hold-back.js";
 import type { Keeper } from "../internal/keeper.js";
+import { type LiveChildren, liveChildNodes } from "../internal/live-children.js";
 import type { LiveSession } from "../internal/live-session.js";
 import { onAbort } from "../internal/on-abort.js";
 import { Rendezvous } from "../internal/partition-owners.js";
-import { pause } from "../internal/pause.js";
+import { type Member, memberOf } from "./member.js";
 import { handedOver, type Partition } from "./partition.js";
-import { PartitionMembers } from "./partition-members.js";
+import { PartitionEntry } from "./partition-entry.js";
 import { PartitionSlot } from "./partition-slot.js";
-
-/** How long to hold back when joining failed, as a share of the session timeout. */
-const holdBackShare = 1 / 50;
 
 /** What ends an attempt to join and not the wish to. `CLOSED` is the session here. */
 const passingCodes: readonly ErrorCode[] = ["SESSION_LOST", "CONNECTION_LOST", "CLOSED"];
@@ -28,14 +27,19 @@ export interface PartitionRunConfig {
   changed(): void;
 }
 
-/** One membership: in each session it joins anew, and has each partition that the members' names give it. */
+/**
+ * One member among the others: in each session it joins anew, and while it is seen to be one of them it is to have each partition
+ * that the members' names give it.
+ */
 export class PartitionRun {
   readonly #keeper: Keeper;
   readonly #config: PartitionRunConfig;
   readonly #rendezvous: Rendezvous;
   readonly #slots: readonly PartitionSlot[];
   readonly #failing = new AbortController();
-  #members: PartitionMembers | undefined;
+  /** Who takes part, across sessions; while contact is in doubt, whoever did when it last was not. */
+  readonly #members: LiveChildren<ChildNode, Member>;
+  #entry: PartitionEntry | undefined;
   #ended = false;
 
   constructor(keeper: Keeper, config: PartitionRunConfig) {
@@ -44,6 +48,8 @@ export class PartitionRun {
     this.#config = config;
     this.#rendezvous = new Rendezvous(partitions);
     const failed = (error: unknown) => this.#failing.abort(error);
+    this.#members = liveChildNodes(keeper, `${path}/members`, memberOf);
+    this.#members.observe({ reported: () => this.#assign(), ended: failed });
     const work = (partition: Partition) => config.work(partition);
     this.#slots = Array.from(
       { length: partitions },
@@ -69,7 +75,8 @@ export class PartitionRun {
     stopFollowing();
     this.#ended = true;
     // The others may stand in line before this member is out of it.
-    void this.#members?.leave();
+    void this.#entry?.leave();
+    this.#members.close();
     this.#letAllGo(ConclaveError.is(reason) ? reason : handedOver(undefined));
     await Promise.all(this.#slots.map((slot) => slot.idle()));
     throw reason;
@@ -89,24 +96,27 @@ export class PartitionRun {
           this.#failing.abort(error);
           return;
         }
-        await pause(live.clock, live.timeoutMs * holdBackShare, live.signal);
+        await holdBack(live);
       }
     }
   }
 
   #join(live: LiveSession): void {
     const { path, id, data } = this.#config;
-    const entry = { path: `${path}/members`, id, data };
-    this.#members = new PartitionMembers(live, entry, {
-      members: (ids) => this.#assign(live, ids),
-      failed: (error) => this.#failing.abort(error),
-    });
+    const failed = (error: unknown) => this.#failing.abort(error);
+    this.#entry = new PartitionEntry(live, { path: `${path}/members/${id}`, data, failed });
+    this.#entry.seen(this.#members.values.has(id));
   }
 
-  #assign(live: LiveSession, ids: readonly string[] | undefined): void {
-    if (this.#ended || live.signal.aborted) return;
+  /** Whoever is not seen to be a member in the current session is to have nothing. */
+  #assign(): void {
+    const live = this.#keeper.current;
+    if (this.#ended || live === undefined) return;
     const { id } = this.#config;
-    const owners = this.#rendezvous.owners(ids ?? []);
+    const { values } = this.#members;
+    this.#entry?.seen(values.has(id));
+    const isMember = values.get(id)?.sessionId === live.id;
+    const owners = this.#rendezvous.owners(isMember ? values.keys() : []);
     for (const [index, slot] of this.#slots.entries()) {
       const owner = owners[index];
       if (owner === id) slot.want(live);

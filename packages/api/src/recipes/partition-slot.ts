@@ -1,14 +1,11 @@
 import { ConclaveError, type ErrorCode } from "../errors.js";
 import { firstOf } from "../internal/first-of.js";
+import { holdBack } from "../internal/hold-back.js";
 import type { LiveSession } from "../internal/live-session.js";
 import { onAbort } from "../internal/on-abort.js";
-import { pause } from "../internal/pause.js";
 import type { Place } from "../internal/place.js";
 import { alone, takeTurn } from "../internal/turn.js";
 import { Partition } from "./partition.js";
-
-/** How long to hold back after the place was lost, as a share of the session timeout, so that a standing obstacle makes no busy loop. */
-const holdBackShare = 1 / 50;
 
 /** What ends a wait for a partition and not the wish to have it. */
 const passingCodes: readonly ErrorCode[] = ["SESSION_LOST", "CONNECTION_LOST", "NOT_HELD", "CLOSED"];
@@ -73,8 +70,7 @@ export class PartitionSlot {
     for (let wish = this.#wish; wish !== undefined; wish = this.#wish) {
       await this.#stand(wish);
       if (this.#wish !== wish) continue;
-      const { live } = wish;
-      await pause(live.clock, live.timeoutMs * holdBackShare, live.signal, wish.letGo.signal);
+      await holdBack(wish.live, wish.letGo.signal);
     }
     this.#running = undefined;
   }

@@ -224,6 +224,18 @@ export const partitioner = suite("partitioner", (test) => {
     await settled(kit, [one], partitions);
   });
 
+  test("PART-2", "what no session holds is no member, and owns nothing", async (kit) => {
+    const [a, b] = (await clients(kit, 2)) as [KitClient, KitClient];
+    for (const id of names) await b.coordinator.create(`${path}/members/${id}`, "", { parents: true });
+    const one = member(a, { partitions, id: "one" });
+    await settled(kit, [one], partitions);
+    const view = await b.coordinator.group(`${path}/members`).view();
+    assert.deepEqual(
+      view.members.map(({ id, sessionId }) => [id, sessionId]),
+      [["one", a.session.id]],
+    );
+  });
+
   test("PART-7", "members that mean another number of partitions are refused", async (kit) => {
     const [a, b] = (await clients(kit, 2)) as [KitClient, KitClient];
     const right = member(a, { partitions: 3 });

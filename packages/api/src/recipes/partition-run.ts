@@ -7,7 +7,7 @@ import type { Keeper } from "../internal/keeper.js";
 import { type LiveChildren, liveChildNodes } from "../internal/live-children.js";
 import type { LiveSession } from "../internal/live-session.js";
 import { onAbort } from "../internal/on-abort.js";
-import { Rendezvous } from "../internal/partition-owners.js";
+import { RendezvousTable } from "../internal/rendezvous.js";
 import { type Member, memberOf } from "./member.js";
 import { handedOver, type Partition } from "./partition.js";
 import { PartitionEntry } from "./partition-entry.js";
@@ -34,7 +34,7 @@ export interface PartitionRunConfig {
 export class PartitionRun {
   readonly #keeper: Keeper;
   readonly #config: PartitionRunConfig;
-  readonly #rendezvous: Rendezvous;
+  readonly #rendezvous: RendezvousTable;
   readonly #slots: readonly PartitionSlot[];
   readonly #failing = new AbortController();
   /** Who takes part, across sessions; while contact is in doubt, whoever did when it last was not. */
@@ -46,7 +46,7 @@ export class PartitionRun {
     const { path, partitions, data, changed } = config;
     this.#keeper = keeper;
     this.#config = config;
-    this.#rendezvous = new Rendezvous(partitions);
+    this.#rendezvous = new RendezvousTable(partitions);
     const failed = (error: unknown) => this.#failing.abort(error);
     this.#members = liveChildNodes(keeper, `${path}/members`, memberOf);
     this.#members.observe({ reported: () => this.#assign(), ended: failed });

@@ -6,7 +6,8 @@ import { suite } from "../suite.js";
 import { Ledger, type Member, member, path, settled, shared, untilAborted } from "./partitions.js";
 import { childrenAre, follow, range, soonMs, steady, text } from "./support.js";
 
-const partitions = 12;
+/** So many that each of the members has some. */
+const partitions = 16;
 const names = ["a", "b", "c", "d"];
 
 function clients(kit: Kit, count: number): Promise<KitClient[]> {

@@ -17,4 +17,4 @@ export type {
   TestProcess,
   TestReply,
 } from "./target.js";
-export { operations, type PublicOperation } from "./traits/operations.js";
+export { operations, type PublicOperation } from "./traits/operations/index.js";

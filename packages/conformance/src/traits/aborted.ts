@@ -2,7 +2,7 @@ import { deepStrictEqual } from "node:assert";
 import { getEventListeners } from "node:events";
 import { rejects } from "../expect.js";
 import type { Define } from "../suite.js";
-import { operations, type PublicOperation, run, type Subjects, subjectsOf } from "./operations.js";
+import { operations, type PublicOperation, run, type Subjects, subjectsOf } from "./operations/index.js";
 
 const withSignal = operations.filter(({ takesOptions }) => takesOptions);
 

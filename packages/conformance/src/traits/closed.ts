@@ -1,7 +1,7 @@
 import { deepStrictEqual } from "node:assert";
 import { rejects } from "../expect.js";
 import type { Define } from "../suite.js";
-import { operations, ownersOfSession, type PublicOperation, run, subjectsOf } from "./operations.js";
+import { operations, ownersOfSession, type PublicOperation, run, subjectsOf } from "./operations/index.js";
 
 export function closed(test: Define): void {
   test("SES-10", "after the coordinator is closed, every operation says so at once", async (kit) => {

@@ -1,7 +1,7 @@
 import { deepStrictEqual, strictEqual } from "node:assert";
 import { rejects } from "../expect.js";
 import type { Define } from "../suite.js";
-import { operations, ownersOfSession, run, subjectsOf } from "./operations.js";
+import { operations, ownersOfSession, run, subjectsOf } from "./operations/index.js";
 
 export function lost(test: Define): void {
   test(

@@ -8,7 +8,7 @@ import {
   run,
   type Subjects,
   subjectsOf,
-} from "./operations.js";
+} from "./operations/index.js";
 
 interface Refusal {
   readonly operations: (operation: PublicOperation) => boolean;

@@ -1,7 +1,7 @@
 import { maxDataBytes } from "@conclave/api";
 import { rejects } from "../expect.js";
 import type { Define } from "../suite.js";
-import { subjectsOf } from "./operations.js";
+import { subjectsOf } from "./operations/index.js";
 import { refuses, withoutContact } from "./refused.js";
 
 export function tooMuchData(test: Define): void {

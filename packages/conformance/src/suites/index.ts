@@ -13,14 +13,18 @@ import { doubleBarrier } from "./double-barrier.js";
 import { election } from "./election.js";
 import { electionChurn } from "./election-churn.js";
 import { electionLoss } from "./election-loss.js";
+import { electionWaiters } from "./election-waiters.js";
+import { givenUp } from "./given-up.js";
 import { group } from "./group.js";
 import { groupFaults } from "./group-faults.js";
 import { guarded } from "./guarded.js";
 import { lead } from "./lead.js";
 import { lock } from "./lock.js";
+import { namesAndData } from "./names-and-data.js";
 import { nodes } from "./nodes.js";
 import { outcomes } from "./outcomes.js";
 import { partitioner } from "./partitioner.js";
+import { partitionerHandover } from "./partitioner-handover.js";
 import { partitionerLoss } from "./partitioner-loss.js";
 import { readWriteLock } from "./read-write-lock.js";
 import { reads } from "./reads.js";
@@ -28,8 +32,10 @@ import { semaphore } from "./semaphore.js";
 import { sequential } from "./sequential.js";
 import { sessionLoss } from "./session-loss.js";
 import { sessions } from "./sessions.js";
+import { stoppedProcess } from "./stopped-process.js";
 import { transactions } from "./transactions.js";
 import { versions } from "./versions.js";
+import { watchEnds } from "./watch-ends.js";
 import { watchFaults } from "./watch-faults.js";
 import { watches } from "./watches.js";
 import { workQueue } from "./work-queue.js";
@@ -38,19 +44,24 @@ import { workQueueLoss } from "./work-queue-loss.js";
 /** All suites, in the order in which a reader would want to see them fail. */
 export const allSuites: readonly Suite[] = [
   nodes,
+  namesAndData,
   versions,
   sequential,
   reads,
   transactions,
   sessions,
   sessionLoss,
+  stoppedProcess,
   outcomes,
+  givenUp,
   traits,
   watches,
+  watchEnds,
   watchFaults,
   election,
   lead,
   electionLoss,
+  electionWaiters,
   electionChurn,
   guarded,
   lock,
@@ -71,5 +82,6 @@ export const allSuites: readonly Suite[] = [
   workQueue,
   workQueueLoss,
   partitioner,
+  partitionerHandover,
   partitionerLoss,
 ];

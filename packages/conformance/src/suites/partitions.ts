@@ -1,9 +1,17 @@
 import assert from "node:assert/strict";
 import { ConclaveError, type Partition, type Partitioner, type PartitionerOptions } from "@conclave/api";
 import type { Kit, KitClient } from "../kit.js";
-import { soonMs } from "./support.js";
+import { range, soonMs, steady } from "./support.js";
 
 export const path = "/p";
+
+/** So many that each of four members has some. */
+export const partitions = 16;
+export const names = ["a", "b", "c", "d"];
+
+export function clients(kit: Kit, count: number): Promise<KitClient[]> {
+  return Promise.all(range(count).map(() => kit.client(steady(kit))));
+}
 
 /** What all members of a test did with the partitions, in one process and so on one clock. */
 export class Ledger {

@@ -69,6 +69,15 @@ export async function suspended(kit: Kit, session: Session): Promise<void> {
   await kit.until("the session is suspended", soonMs(kit), () => session.state !== "connected");
 }
 
+/** Breaks contact until further notice, short of a loss if it is healed soon. */
+export async function suspend(
+  kit: Kit,
+  { session, link }: Pick<KitClient, "session" | "link">,
+): Promise<void> {
+  await link.refuse();
+  await suspended(kit, session);
+}
+
 /** Cuts a client off until its current session is lost, and lets it connect again. */
 export async function loseSession(kit: Kit, client: KitClient): Promise<void> {
   const session = await client.coordinator.session();

@@ -3,7 +3,6 @@ export type { Child, ChildNode, Node } from "./backend/operations.js";
 export { type ConnectOptions, connect } from "./connect.js";
 export { Coordinator } from "./coordinator.js";
 export { ConclaveError, type ErrorCode, type Outcome } from "./errors.js";
-export type { Change } from "./internal/changes.js";
 export { maxDataBytes } from "./internal/check.js";
 export type { SessionState } from "./internal/lease.js";
 export type { WaitOptions } from "./internal/wait.js";
@@ -19,46 +18,57 @@ export {
   type VersionOptions,
   type Written,
 } from "./node-writer.js";
+export { Barrier } from "./recipes/barrier/barrier.js";
+export { BarrierRound } from "./recipes/barrier/barrier-round.js";
+export { DoubleBarrier, type DoubleBarrierOptions } from "./recipes/barrier/double-barrier.js";
+export { Discovery, type ViewOptions } from "./recipes/discovery/discovery.js";
+export type { Instance, InstanceDescription } from "./recipes/discovery/instance.js";
+export type { PickOptions, PickStrategy } from "./recipes/discovery/pick.js";
+export { Registration } from "./recipes/discovery/registration.js";
+export { ServiceView } from "./recipes/discovery/service-view.js";
+export {
+  type CampaignOptions,
+  Election,
+  type Leader,
+  type LeadOptions,
+} from "./recipes/election/election.js";
+export { Leadership } from "./recipes/election/leadership.js";
+export { Group, type JoinOptions } from "./recipes/group/group.js";
+export { GroupView } from "./recipes/group/group-view.js";
+export type { Member } from "./recipes/group/member.js";
+export { Membership } from "./recipes/group/membership.js";
 export {
   Acquirable,
   type AcquireOptions,
   type Contender,
   type TryAcquireOptions,
-} from "./recipes/acquirable.js";
-export { Barrier } from "./recipes/barrier.js";
-export { BarrierRound } from "./recipes/barrier-round.js";
-export { Config, type ConfigOptions, type Versioned } from "./recipes/config.js";
-export { Counter } from "./recipes/counter.js";
-export { type DeadLetter, DeadLetters, type RequeueOptions } from "./recipes/dead-letters.js";
-export { Discovery, type ViewOptions } from "./recipes/discovery.js";
-export { DoubleBarrier, type DoubleBarrierOptions } from "./recipes/double-barrier.js";
-export { type CampaignOptions, Election, type Leader, type LeadOptions } from "./recipes/election.js";
-export { Group, type JoinOptions } from "./recipes/group.js";
-export { GroupView } from "./recipes/group-view.js";
-export { Hold } from "./recipes/hold.js";
-export type { Instance, InstanceDescription } from "./recipes/instance.js";
-export { Leadership } from "./recipes/leadership.js";
-export { type ConfigState, LiveConfig } from "./recipes/live-config.js";
-export { LiveView } from "./recipes/live-view.js";
-export { Lock } from "./recipes/lock.js";
-export { LockHold } from "./recipes/lock-hold.js";
-export type { Member } from "./recipes/member.js";
-export { Membership } from "./recipes/membership.js";
-export { Partition } from "./recipes/partition.js";
-export { Partitioner, type PartitionerOptions } from "./recipes/partitioner.js";
-export { Permit } from "./recipes/permit.js";
-export type { PickOptions, PickStrategy } from "./recipes/pick.js";
-export { type ReadWriteContender, ReadWriteLock } from "./recipes/read-write-lock.js";
-export { Registration } from "./recipes/registration.js";
-export { Semaphore, type SemaphoreOptions } from "./recipes/semaphore.js";
-export { ServiceView } from "./recipes/service-view.js";
+} from "./recipes/lock/acquirable.js";
+export { Lock } from "./recipes/lock/lock.js";
+export { LockHold } from "./recipes/lock/lock-hold.js";
+export { Permit } from "./recipes/lock/permit.js";
+export { type ReadWriteContender, ReadWriteLock } from "./recipes/lock/read-write-lock.js";
+export { Semaphore, type SemaphoreOptions } from "./recipes/lock/semaphore.js";
+export { Partition } from "./recipes/partition/partition.js";
+export { Partitioner, type PartitionerOptions } from "./recipes/partition/partitioner.js";
+export { type DeadLetter, DeadLetters, type RequeueOptions } from "./recipes/queue/dead-letters.js";
+export { type AcknowledgeOptions, Task } from "./recipes/queue/task.js";
+export {
+  type PutOptions,
+  type QueueSize,
+  WorkQueue,
+  type WorkQueueOptions,
+} from "./recipes/queue/work-queue.js";
+export type { Change } from "./recipes/shared/changes.js";
+export { Hold } from "./recipes/shared/hold.js";
+export { LiveView } from "./recipes/shared/live-view.js";
+export { Config, type ConfigOptions, type Versioned } from "./recipes/values/config.js";
+export { Counter } from "./recipes/values/counter.js";
+export { type ConfigState, LiveConfig } from "./recipes/values/live-config.js";
 export type {
   SchemaInput,
   SchemaIssue,
   SchemaOutput,
   SchemaResult,
   StandardSchema,
-} from "./recipes/standard-schema.js";
-export { type AcknowledgeOptions, Task } from "./recipes/task.js";
-export { type PutOptions, type QueueSize, WorkQueue, type WorkQueueOptions } from "./recipes/work-queue.js";
+} from "./recipes/values/standard-schema.js";
 export { Session } from "./session.js";

@@ -1,7 +1,7 @@
 import type { PickOptions, ServiceView, ViewOptions } from "@conclave/api";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Rotation } from "../src/internal/rotation.js";
+import { Rotation } from "../src/recipes/discovery/rotation.js";
 import { memoryStore } from "./support.js";
 
 /** A view of a service with so many instances, `i0` and on. */

@@ -1,4 +1,5 @@
 import { connect } from "node:net";
+import { endOfValue } from "./resp.js";
 
 /** Sends a server one command and returns its answer as it came, a bulk string without its length. */
 export function ask(url: string, command: readonly string[], timeoutMs = 5_000): Promise<string> {
@@ -9,17 +10,19 @@ export function ask(url: string, command: readonly string[], timeoutMs = 5_000):
     const timer = setTimeout(() => {
       socket.destroy(new Error(`no answer to "${command[0]}" within ${timeoutMs} ms`));
     }, timeoutMs);
-    // The second command's answer marks the end of the first one's.
-    socket.on("connect", () => socket.write(encode(command) + encode(["QUIT"])));
-    socket.setEncoding("utf8");
+    socket.on("connect", () => socket.write(encode(command)));
+    // One byte is one character, so that lengths are what they say.
+    socket.setEncoding("latin1");
     socket.on("data", (chunk: string) => {
       answer += chunk;
+      if (endOfValue(answer, 0) === undefined) return;
+      resolve(answer.replace(/^\$\d+\r\n/, "").trimEnd());
+      socket.destroy();
     });
     socket.on("error", reject);
     socket.on("close", () => {
       clearTimeout(timer);
-      if (!answer.endsWith("+OK\r\n")) reject(new Error(`the connection ended: ${answer.slice(0, 200)}`));
-      else resolve(answer.slice(0, -5).replace(/^\$\d+\r\n/, "").trimEnd());
+      reject(new Error(`the connection ended: ${answer.slice(0, 200)}`));
     });
   });
 }

@@ -1,3 +1,4 @@
+import { endOfValue } from "../resp.js";
 import type { SeenReplies, SeenRequest, Wire } from "./wire.js";
 
 /** What scripts are run for, beside calls: their first argument names it. */
@@ -69,19 +70,8 @@ function* commandsIn(text: string): Generator<readonly string[]> {
 
 function* repliesIn(text: string): Generator<string> {
   for (let at = 0; at < text.length; ) {
-    const end = endOf(text, at);
+    const end = endOfValue(text, at) ?? text.length;
     yield text.slice(at, end);
     at = end;
   }
-}
-
-/** Where the value that begins at `at` ends; the end of the text, if it is cut off. */
-function endOf(text: string, at: number): number {
-  const lineEnd = text.indexOf("\r\n", at);
-  if (lineEnd < 0) return text.length;
-  const size = Number(text.slice(at + 1, lineEnd));
-  let next = lineEnd + 2;
-  if (text[at] === "$" && size >= 0) next += size + 2;
-  if (text[at] === "*") for (let left = size; left > 0 && next < text.length; left--) next = endOf(text, next);
-  return Math.min(next, text.length);
 }

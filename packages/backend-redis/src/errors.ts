@@ -36,7 +36,7 @@ export function isNoScript(error: unknown): boolean {
   return replyCode(error) === "NOSCRIPT";
 }
 
-/** Turns an error that the server replied into a `ConclaveError`. \`base\` is where the namespace keeps its keys. */
+/** Turns an error that the server replied into a `ConclaveError`. `base` is where the namespace keeps its keys. */
 export function fromReply(error: Error, base: string): ConclaveError {
   const code = replyCode(error) ?? "ERR";
   if (ELSEWHERE_OR_LATER.has(code)) return connectionLost("not-applied", error);
@@ -76,6 +76,7 @@ export function unfit(message: string): Error {
 
 /** Why contact failed, in a few words, without the host. */
 export function reasonOf(error: unknown): string {
+  if (ConclaveError.is(error, "STORE_ERROR")) return error.message;
   if (ConclaveError.is(error) && error.cause !== undefined) return reasonOf(error.cause);
   const code = replyCode(error);
   if (code !== undefined && code in MEANING) return `${MEANING[code]} (${code})`;

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, it } from "vitest";
 
 const name = "redis";
 const sessionTimeoutMs = 1_000;
-const backend = (hosts: string) => redis({ hosts, persistence: "always" });
+const backend = (hosts: string) => redis({ hosts, persistence: "everysec" });
 
 conformance({
   runner: { describe, it, beforeAll, afterAll },
@@ -20,7 +20,7 @@ conformance({
   start: async () =>
     serverTarget({
       name,
-      server: await startRedis({ controllable: true }),
+      server: await startRedis({ controllable: true, appendonly: "everysec" }),
       sessionTimeoutMs,
       expiryBoundMs: 250,
       backend,

@@ -5,7 +5,7 @@ import type { SeenReplies, SeenRequest, Wire } from "./wire.js";
 const NOT_CALLS = new Set(["open", "renew", "reap", "attach", "watch", "unwatch", "end"]);
 /** Of a blocking read: nothing, or a list of streams, each a name and its entries. */
 const BLOCKING = /^\*(-1\r\n|\d+\r\n\*2\r\n\$)/;
-/** Every script replies a list that begins with a number, and nothing else does. */
+/** Every script replies a list that begins with a number, and nothing else does that is asked for while scripts run. */
 const SCRIPT = /^\*\d+\r\n:/;
 
 /**
@@ -16,7 +16,7 @@ export function redisWire(): Wire {
   let lastId = 0;
   let pending: number[] = [];
   return {
-    requests(chunk) {
+    requests: oncePerChunk((chunk) => {
       const seen: SeenRequest[] = [];
       for (const [command = "", , , , name = ""] of commandsIn(chunk.toString("latin1"))) {
         // What a connection that runs scripts begins with.
@@ -26,8 +26,8 @@ export function redisWire(): Wire {
         seen.push({ id: lastId, isCall: !NOT_CALLS.has(name) });
       }
       return seen;
-    },
-    replies(chunk): SeenReplies {
+    }),
+    replies: oncePerChunk((chunk): SeenReplies => {
       const ids: number[] = [];
       let notifications = 0;
       for (const reply of repliesIn(chunk.toString("latin1"))) {
@@ -38,7 +38,17 @@ export function redisWire(): Wire {
         }
       }
       return { ids, notifications };
-    },
+    }),
+  };
+}
+
+/** A chunk may be looked at by several, and counts once. */
+function oncePerChunk<T>(look: (chunk: Buffer) => T): (chunk: Buffer) => T {
+  const known = new WeakMap<Buffer, { readonly seen: T }>();
+  return (chunk) => {
+    const { seen } = known.get(chunk) ?? { seen: look(chunk) };
+    known.set(chunk, { seen });
+    return seen;
   };
 }
 

@@ -1,5 +1,5 @@
 import { Command, type Redis } from "ioredis";
-import { connectionLost, fromReply, isNoScript, isUnserved, replyCode } from "./errors.js";
+import { connectionLost, fromReply, isNoScript, isUnserved, replyCode, withoutCommand } from "./errors.js";
 import { connectToMaster } from "./find.js";
 import { inspect } from "./handshake.js";
 import type { RedisConfig } from "./options.js";
@@ -35,6 +35,11 @@ export class Connection {
     const deadlineMs = performance.now() + timeoutMs;
     const raw = await connectToMaster(config, base, timeoutMs, signal);
     const abort = (): void => raw.disconnect();
+    // A password that is refused is told as an event, and ends the connection.
+    let refused: unknown;
+    raw.on("error", (error) => {
+      refused ??= withoutCommand(error);
+    });
     signal.addEventListener("abort", abort, { once: true });
     try {
       const run = await within(
@@ -47,7 +52,7 @@ export class Connection {
     } catch (error) {
       raw.disconnect();
       signal.throwIfAborted();
-      throw error;
+      throw refused ?? withoutCommand(error);
     } finally {
       signal.removeEventListener("abort", abort);
     }
@@ -65,7 +70,11 @@ export class Connection {
   /** Runs a script; \`name\` tells for what, to whoever looks at the server. */
   async exec(script: Script, args: readonly Argument[], name: string = script.name): Promise<Reply> {
     if (this.broken.aborted) throw connectionLost("not-applied", this.broken.reason);
-    if (this.#raw.status !== "ready") throw connectionLost("not-applied", new Error("the connection ended"));
+    if (!this.#isOpen) {
+      // It is told of that only in a later turn; until then callers would try again and again.
+      this.break(new Error("the connection ended"));
+      throw connectionLost("not-applied", this.broken.reason);
+    }
     try {
       return await this.#send("evalsha", [script.sha, 1, this.#base, name, ...args]);
     } catch (error) {
@@ -106,10 +115,14 @@ export class Connection {
     );
   }
 
+  get #isOpen(): boolean {
+    return this.#raw.status === "ready" && this.#raw.stream.writable;
+  }
+
   #follow(raw: Redis): Redis {
     let cause: unknown;
     raw.on("error", (error) => {
-      cause = error;
+      cause = withoutCommand(error);
     });
     raw.on("close", () => this.break(cause ?? new Error("the server closed the connection")));
     if (raw.status !== "ready") this.break(new Error("the connection ended"));
@@ -122,8 +135,10 @@ export class Connection {
   }
 
   #failure(error: unknown): Error {
+    withoutCommand(error);
     if (!(error instanceof Error) || replyCode(error) === undefined) {
-      return connectionLost("unknown", this.broken.reason ?? error);
+      this.break(error);
+      return connectionLost("unknown", this.broken.reason);
     }
     // Replies that have arrived together with this one say for certain what became of their requests.
     if (isUnserved(error)) setImmediate(() => this.break(error));

@@ -27,6 +27,12 @@ export function replyCode(error: unknown): string | undefined {
   return /@user_script: ?\d+: -?([A-Z]+) /.exec(error.message)?.[1] ?? code;
 }
 
+/** An error without the command that it answers: its arguments are data, or a password. */
+export function withoutCommand(error: unknown): unknown {
+  if (error instanceof Error && "command" in error) delete error.command;
+  return error;
+}
+
 /** Whether contact is as good as lost: this server will not serve the next call either. */
 export function isUnserved(error: unknown): boolean {
   return ELSEWHERE_OR_LATER.has(replyCode(error) ?? "");

@@ -1,4 +1,5 @@
 import { Redis, type RedisOptions } from "ioredis";
+import { withoutCommand } from "./errors.js";
 import type { Host, RedisConfig } from "./options.js";
 
 /**
@@ -103,7 +104,7 @@ export async function connected(raw: Redis, timeoutMs: number, signal: AbortSign
     return raw;
   } catch (error) {
     raw.disconnect();
-    throw cause ?? error;
+    throw withoutCommand(cause ?? error);
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", abort);

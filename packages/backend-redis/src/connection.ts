@@ -35,11 +35,6 @@ export class Connection {
     const deadlineMs = performance.now() + timeoutMs;
     const raw = await connectToMaster(config, base, timeoutMs, signal);
     const abort = (): void => raw.disconnect();
-    // A password that is refused is told as an event, and ends the connection.
-    let refused: unknown;
-    raw.on("error", (error) => {
-      refused ??= withoutCommand(error);
-    });
     signal.addEventListener("abort", abort, { once: true });
     try {
       const run = await within(
@@ -52,7 +47,7 @@ export class Connection {
     } catch (error) {
       raw.disconnect();
       signal.throwIfAborted();
-      throw refused ?? withoutCommand(error);
+      throw withoutCommand(error);
     } finally {
       signal.removeEventListener("abort", abort);
     }

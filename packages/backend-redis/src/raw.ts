@@ -71,7 +71,7 @@ export function clientOf(config: RedisConfig, { host, port }: Host, connectTimeo
 /** Another connection to the very server that `raw` is connected to. */
 export function alongside(raw: Redis, connectTimeoutMs: number): Redis {
   const options = { ...ONCE, connectTimeout: connectTimeoutMs };
-  if (!raw.options.sentinels) return raw.duplicate(options);
+  if (!raw.options.sentinels) return raw.duplicate({ ...options, ...identities.get(raw) });
   // The Sentinels could name another master by now.
   const { remoteAddress = "", remotePort = 0 } = raw.stream;
   const { tls, enableTLSForSentinelMode } = raw.options;
@@ -79,6 +79,7 @@ export function alongside(raw: Redis, connectTimeoutMs: number): Redis {
   return new Redis({
     ...rest,
     ...options,
+    ...identities.get(raw),
     host: remoteAddress,
     port: remotePort,
     ...(enableTLSForSentinelMode && tls ? { tls } : {}),
@@ -99,8 +100,9 @@ export async function connected(raw: Redis, timeoutMs: number, signal: AbortSign
   const timer = setTimeout(() => giveUp(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
   signal.addEventListener("abort", abort, { once: true });
   if (signal.aborted) abort();
+  const identity = takeIdentity(raw);
   try {
-    await Promise.race([raw.connect(), givenUp]);
+    await Promise.race([raw.connect().then(() => introduce(raw, identity)), givenUp]);
     return raw;
   } catch (error) {
     raw.disconnect();
@@ -109,6 +111,33 @@ export async function connected(raw: Redis, timeoutMs: number, signal: AbortSign
     clearTimeout(timer);
     signal.removeEventListener("abort", abort);
   }
+}
+
+type Identity = Pick<RedisOptions, "username" | "password" | "db">;
+
+/** Who a client is at the server, and where. */
+const identities = new WeakMap<Redis, Identity>();
+
+/** ioredis itself would go on when the server refuses the database, and with a race when it refuses the password. */
+function takeIdentity(raw: Redis): Identity {
+  const { username, password, db } = raw.options;
+  const identity = { username, password, db };
+  identities.set(raw, identity);
+  raw.options.username = undefined;
+  raw.options.password = undefined;
+  raw.options.db = 0;
+  return identity;
+}
+
+async function introduce(raw: Redis, { username, password, db = 0 }: Identity): Promise<void> {
+  const named = typeof username === "string" && username !== "";
+  if (typeof password === "string" && password !== "") {
+    await raw.call("AUTH", ...(named ? [username] : []), password).catch((error: unknown) => {
+      // A server without passwords lets everybody in.
+      if (!(error instanceof Error && error.message.includes("without any password configured"))) throw error;
+    });
+  }
+  if (db !== 0) await raw.select(db);
 }
 
 function ofServer({ auth, tls, database }: RedisConfig): RedisOptions {

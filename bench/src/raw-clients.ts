@@ -1,8 +1,10 @@
 import { connect } from "@conclave/api";
 import { etcd } from "@conclave/backend-etcd";
+import { redis } from "@conclave/backend-redis";
 import { zookeeper } from "@conclave/backend-zookeeper";
 import type { TestServer } from "@conclave/test-servers";
 import { Etcd3 } from "etcd3";
+import { Redis } from "ioredis";
 import ZooKeeper from "zookeeper";
 
 /** The same three operations, by whichever client. */
@@ -45,6 +47,32 @@ export async function etcdClients({ url }: TestServer): Promise<RawClient[]> {
         }),
       remove: (key) => kv.deleteRange({ key: Buffer.from(key) }),
       async close() {},
+    },
+    {
+      name: "conclave",
+      get: (key) => coordinator.get(key),
+      set: (key) => coordinator.set(key, data),
+      create: (key) => coordinator.create(key, data),
+      remove: (key) => coordinator.delete(key),
+      close: () => coordinator.close(),
+    },
+  ];
+}
+
+/** What can be measured on Redis; the first is what the others are compared with. */
+export async function redisClients({ url }: TestServer): Promise<RawClient[]> {
+  const client = new Redis(url);
+  const coordinator = await connect(redis({ hosts: url }), { sessionTimeoutMs });
+  return [
+    {
+      name: "ioredis",
+      get: (key) => client.getBuffer(key),
+      set: (key) => client.set(key, data),
+      create: (key) => client.set(key, data, "NX"),
+      remove: (key) => client.del(key),
+      async close() {
+        client.disconnect();
+      },
     },
     {
       name: "conclave",

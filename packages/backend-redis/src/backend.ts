@@ -107,7 +107,7 @@ async function openAt(
 /** Ends a session after a failed attempt. Its id is ours, so even one that was not acknowledged. */
 async function undo(connection: Connection, id: string): Promise<void> {
   try {
-    await within(CLEANUP_MS, connection.exec(end, [connection.run, id]), () => new Error("no answer"));
+    await within(CLEANUP_MS, connection.exec(end, [id]), () => new Error("no answer"));
   } catch {
     // Out of reach, or never opened: nothing is left, or it ends by itself.
   } finally {

@@ -5,7 +5,7 @@ import { inspect } from "./handshake.js";
 import type { RedisConfig } from "./options.js";
 import { alongside, connected } from "./raw.js";
 import type { Reply } from "./replies.js";
-import type { Script } from "./scripts/index.js";
+import { meet, type Script } from "./scripts/index.js";
 import { within } from "./within.js";
 
 /**
@@ -23,6 +23,7 @@ export class Connection {
   readonly #timeoutMs: number;
   readonly #breaking = new AbortController();
   #blocking: Promise<Redis> | undefined;
+  #isGathering = false;
 
   /** Connects and looks at the server. Rejects with the cause when that fails, takes too long or is aborted. */
   static async dial(
@@ -43,7 +44,14 @@ export class Connection {
         () => new Error(`no answer within ${Math.round(timeoutMs)} ms`),
       );
       signal.throwIfAborted();
-      return new Connection(raw, base, run, timeoutMs);
+      const connection = new Connection(raw, base, run, timeoutMs);
+      await within(
+        deadlineMs - performance.now(),
+        connection.exec(meet, [run]),
+        () => new Error(`no answer within ${Math.round(timeoutMs)} ms`),
+      );
+      signal.throwIfAborted();
+      return connection;
     } catch (error) {
       raw.disconnect();
       signal.throwIfAborted();
@@ -126,7 +134,20 @@ export class Connection {
   }
 
   #send(name: string, args: readonly Argument[]): Promise<Reply> {
+    this.#gather();
     return this.#raw.sendCommand(new Command(name, [...args])) as Promise<Reply>;
+  }
+
+  /** What is sent in one turn goes in one piece: a system call for each request would cost more than the requests. */
+  #gather(): void {
+    if (this.#isGathering) return;
+    this.#isGathering = true;
+    const { stream } = this.#raw;
+    stream.cork();
+    process.nextTick(() => {
+      this.#isGathering = false;
+      stream.uncork();
+    });
   }
 
   #failure(error: unknown): Error {

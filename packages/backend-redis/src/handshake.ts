@@ -31,11 +31,6 @@ export async function inspect(raw: Redis, config: RedisConfig): Promise<string> 
   return runIn(facts);
 }
 
-/** The id of the server's process, from what INFO tells. */
-export function runOf(info: string): string {
-  return runIn(factsIn(info));
-}
-
 function runIn(facts: Facts): string {
   return facts.get("run_id")?.slice(0, 16) ?? UNKNOWN_RUN;
 }

@@ -15,11 +15,15 @@ export function textAt(reply: Reply, index: number): string {
   return value instanceof Buffer ? value.toString() : String(value);
 }
 
+/** "e": what is stored of an ephemeral node begins with it. */
+const EPHEMERAL = 101;
+
 /** A node from what is stored of it: a line with version, create and modification revision, and its data. */
 export function toNode(path: string, value: unknown, owner: unknown): Node {
   if (!(value instanceof Buffer)) throw new TypeError("a node without a value");
   const end = value.indexOf(10);
-  const [version, createRevision, modRevision] = value.toString("latin1", 0, end).split(" ");
+  const start = value[0] === EPHEMERAL ? 1 : 0;
+  const [version, createRevision, modRevision] = value.toString("latin1", start, end).split(" ");
   return {
     path,
     // A copy: small values of one reply share a big buffer, which would be kept as long as any of them.

@@ -100,12 +100,7 @@ export class RedisSession implements BackendSession {
     const deadlineMs = systemClock.now() + timeoutMs;
     const connection = await this.#link.whenUp(timeoutMs);
     const sentAtMs = systemClock.now();
-    const answer = connection.exec(renew, [
-      connection.run,
-      this.id,
-      this.timeoutMs,
-      this.#watches.position,
-    ]);
+    const answer = connection.exec(renew, [this.id, this.timeoutMs, this.#watches.position]);
     const reply = await within(deadlineMs - sentAtMs, answer, () => {
       const cause = new Error(`no answer to a renewal within ${Math.round(timeoutMs)} ms`);
       connection.break(cause);
@@ -193,7 +188,7 @@ export class RedisSession implements BackendSession {
     for (;;) {
       const connection = await this.#link.whenUp(limitMs);
       try {
-        const reply = await within(limitMs / 2, connection.exec(end, [connection.run, this.id]), () => {
+        const reply = await within(limitMs / 2, connection.exec(end, [this.id]), () => {
           const cause = new Error("Redis did not answer");
           connection.break(cause);
           return connectionLost("unknown", cause);
@@ -207,7 +202,7 @@ export class RedisSession implements BackendSession {
 
   async #reap(): Promise<number> {
     const { connection } = this.#link;
-    return numberAt(await connection.exec(reap, [connection.run]), 1);
+    return numberAt(await connection.exec(reap, []), 1);
   }
 
   async #noticingTheEnd<T>(call: Promise<T>): Promise<T> {

@@ -31,7 +31,7 @@ export class Store {
   async write(script: Script, args: readonly Argument[]): Promise<Reply> {
     const atSending = this.#revisions.highest;
     const { connection } = this.#link;
-    const reply = admitted(await connection.exec(script, [connection.run, ...args]));
+    const reply = admitted(await connection.exec(script, args));
     if (reply[0] === 0 && reply.length > 1) this.#checkRevision(numberAt(reply, 1), atSending);
     return reply;
   }

@@ -1,5 +1,4 @@
 import { Redis } from "ioredis";
-import { runOf } from "./handshake.js";
 import { end } from "./scripts/index.js";
 
 /**
@@ -8,10 +7,9 @@ import { end } from "./scripts/index.js";
  */
 export async function expireSession(host: string, sessionId: string): Promise<void> {
   await withClient(host, async (client) => {
-    const run = runOf(await client.info());
     for (const key of await keysLike(client, `*}:s:${sessionId}`)) {
       const base = key.slice(0, key.lastIndexOf(":s:"));
-      while ((await client.eval(end.source, 1, base, "end", run, sessionId))?.toString() !== "0");
+      while ((await client.eval(end.source, 1, base, "end", sessionId))?.toString() !== "0");
     }
   });
 }

@@ -2,7 +2,7 @@
  * What every script begins with. Keys of a namespace with the base key `B`:
  *
  * - `B`                hash: `rev`, the revision; `run`, the server process that gave it
- * - `B:nodes`          hash: path -> "version createRevision modRevision\n" and the data
+ * - `B:nodes`          hash: path -> "version createRevision modRevision\n", after an "e" if it is ephemeral, and the data
  * - `B:owners`         hash: path -> session, of ephemeral nodes
  * - `B:c:<path>`       sorted set: names of children by create revision
  * - `B:d`              sorted set: sessions by deadline, in the server's milliseconds
@@ -29,6 +29,16 @@ local function alive(id)
   end
   return known
 end
+
+-- The node as it is stored, and its owner; nil where there is none, or its owner is gone.
+local function node(path)
+  local value = call('HGET', NODES, path)
+  if not value then return nil end
+  if value:byte() ~= 101 then return value, false end
+  local owner = call('HGET', OWNERS, path)
+  if not alive(owner) then return nil end
+  return value, owner
+end
 `;
 
 /** Reading: a node whose owner is gone is absent. */
@@ -48,13 +58,6 @@ local function revision()
   return tonumber(call('HGET', B, 'rev') or '0')
 end
 
-local function node(path)
-  local value = call('HGET', NODES, path)
-  if not value then return nil end
-  local owner = call('HGET', OWNERS, path)
-  if owner and not alive(owner) then return nil end
-  return value, owner
-end
 
 local function present(path)
   if call('HEXISTS', NODES, path) == 0 then return false end

@@ -9,30 +9,33 @@ import { tree } from "./tree.js";
 const judging = `
 local seen, added, changes, dead = {}, {}, {}, {}
 
-local function look(path)
+-- Without its version a node is not read, whose data may be large.
+local look
+function look(path, withVersion)
   local found = seen[path]
   if not found then
-    found = {exists = call('HEXISTS', NODES, path) == 1}
-    if found.exists then
+    found = {}
+    local value = withVersion and call('HGET', NODES, path)
+    found.exists = value or not withVersion and call('HEXISTS', NODES, path) == 1
+    if found.exists and (not value or value:byte() == 101) then
       local owner = call('HGET', OWNERS, path)
       if owner and not alive(owner) then
         found.exists = false
         dead[#dead + 1] = {op = 'D', path = path, owner = owner}
       else
-        found.owner = owner
+        found.owner = owner or nil
       end
     end
+    if value then
+      local version, create = value:match('^e?(%d+) (%d+) ')
+      found.version, found.create = tonumber(version), create
+    end
     seen[path] = found
+  elseif withVersion and found.exists and not found.version then
+    seen[path] = nil
+    return look(path, true)
   end
   return found
-end
-
-local function versionOf(path, found)
-  if not found.version then
-    local version, create = call('HGET', NODES, path):match('^(%d+) (%d+) ')
-    found.version, found.create = tonumber(version), create
-  end
-  return found.version
 end
 
 local function add(path, data, owner)
@@ -63,9 +66,9 @@ local function hasChildren(path)
   end
 end
 
-local function bury(run)
+local function bury()
   for first = 1, #dead, 500 do
-    apply({unpack(dead, first, math.min(first + 499, #dead))}, run)
+    apply({unpack(dead, first, math.min(first + 499, #dead))})
   end
   dead = {}
 end
@@ -92,7 +95,7 @@ end
 `;
 
 /**
- * name, run, session, tag, again, settled tags, guard's path, guard's revision, then for each operation: type, path, data, version,
+ * name, session, tag, again, settled tags, guard's path, guard's revision, then for each operation: type, path, data, version,
  * flags -> 0, revision, (version of a set, else 0)... | 1, code, path, index | -1
  */
 export const commit = script(
@@ -103,30 +106,30 @@ export const commit = script(
   judging,
   receipts,
   `
-local run, id, tag, again = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local id, tag, again = ARGV[2], ARGV[3], ARGV[4]
 if not alive(id) then return {-1} end
 local before = answered(id, tag)
 if before then return before end
 
 local function refuse(code, path, index)
-  bury(run)
+  bury()
   local reply = {1, code, path, index}
   if again == '1' then answer(id, tag, reply) end
   return reply
 end
 
-local guard = ARGV[7]
+local guard = ARGV[6]
 if guard ~= '' then
   local parent, name = split(guard)
-  if call('HGET', OWNERS, guard) ~= id or call('ZSCORE', childrenOf(parent), name) ~= ARGV[8] then
+  if call('HGET', OWNERS, guard) ~= id or call('ZSCORE', childrenOf(parent), name) ~= ARGV[7] then
     return refuse('NOT_HELD', guard, -1)
   end
 end
 
 local results = {0, 0}
-for at = 9, #ARGV, 5 do
+for at = 8, #ARGV, 5 do
   local op, path, data, version, flags = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
-  local index = (at - 9) / 5
+  local index = (at - 8) / 5
   local result = 0
   if op == 'create' then
     local parent = split(path)
@@ -137,36 +140,36 @@ for at = 9, #ARGV, 5 do
     if above.owner then return refuse('EPHEMERAL_PARENT', path, index) end
     add(path, data, flags:find('e') and id or nil)
   else
-    local found = look(path)
+    local found = look(path, op == 'set' or version ~= '')
     if op == 'absent' then
       if found.exists then return refuse('NODE_EXISTS', path, index) end
     else
       if not found.exists then return refuse('NO_NODE', path, index) end
-      if version ~= '' and versionOf(path, found) ~= tonumber(version) then
+      if version ~= '' and found.version ~= tonumber(version) then
         return refuse('BAD_VERSION', path, index)
       end
       if op == 'set' then
-        result = versionOf(path, found) + 1
+        result = found.version + 1
         found.version = result
         changes[#changes + 1] =
-          {op = 'S', path = path, data = data, version = result, create = found.create, owner = found.owner or nil}
+          {op = 'S', path = path, data = data, version = result, create = found.create, owner = found.owner}
       elseif op == 'delete' then
         if hasChildren(path) then return refuse('NOT_EMPTY', path, index) end
         seen[path] = {exists = false}
-        changes[#changes + 1] = {op = 'D', path = path, owner = found.owner or nil}
+        changes[#changes + 1] = {op = 'D', path = path, owner = found.owner}
       end
     end
   end
   results[#results + 1] = result
 end
 
-bury(run)
+bury()
 if #changes == 0 then
   results[2] = revision()
   return results
 end
-results[2] = apply(changes, run)
-settle(id, ARGV[6])
+results[2] = apply(changes)
+settle(id, ARGV[5])
 return answer(id, tag, results)
 `,
 );
@@ -200,7 +203,7 @@ local function ahead(line, score, label, limit, reply)
 end
 `;
 
-/** name, run, session, tag, again, settled tags, line, entry's name, data, label, limit -> 0, revision, names ahead... | 1, code, path, -1 | -1 */
+/** name, session, tag, again, settled tags, line, entry's name, data, label, limit -> 0, revision, names ahead... | 1, code, path, -1 | -1 */
 export const enqueue = script(
   "enqueue",
   base,
@@ -210,20 +213,20 @@ export const enqueue = script(
   receipts,
   standing,
   `
-local run, id, tag, again, line, name = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[7], ARGV[8]
+local id, tag, again, line, name = ARGV[2], ARGV[3], ARGV[4], ARGV[6], ARGV[7]
 if not alive(id) then return {-1} end
 local before = answered(id, tag)
 if before then return before end
 if not make(line) then
-  bury(run)
+  bury()
   local reply = {1, 'EPHEMERAL_PARENT', line, -1}
   return again == '1' and answer(id, tag, reply) or reply
 end
-add(under(line) .. name, ARGV[9], id)
-bury(run)
-local rev = apply(changes, run)
-settle(id, ARGV[6])
-return answer(id, tag, ahead(line, text(rev), ARGV[10], tonumber(ARGV[11]), {0, rev}))
+add(under(line) .. name, ARGV[8], id)
+bury()
+local rev = apply(changes)
+settle(id, ARGV[5])
+return answer(id, tag, ahead(line, text(rev), ARGV[9], tonumber(ARGV[10]), {0, rev}))
 `,
 );
 
@@ -243,17 +246,17 @@ return ahead(line, score, ARGV[6], tonumber(ARGV[7]), {1})
 `,
 );
 
-/** name, run, line, entry's name, its revision -> 0 */
+/** name, line, entry's name, its revision -> 0 */
 export const leave = script(
   "leave",
   base,
   reading,
   tree,
   `
-local run, line, name = ARGV[2], ARGV[3], ARGV[4]
-if call('ZSCORE', childrenOf(line), name) == ARGV[5] then
+local line, name = ARGV[2], ARGV[3]
+if call('ZSCORE', childrenOf(line), name) == ARGV[4] then
   local path = under(line) .. name
-  apply({{op = 'D', path = path, owner = call('HGET', OWNERS, path) or nil}}, run)
+  apply({{op = 'D', path = path, owner = call('HGET', OWNERS, path) or nil}})
 end
 return {0}
 `,

@@ -6,10 +6,8 @@ export const get = script(
   "get",
   base,
   `
-local value = call('HGET', NODES, ARGV[2])
+local value, owner = node(ARGV[2])
 if not value then return {0} end
-local owner = call('HGET', OWNERS, ARGV[2])
-if owner and not alive(owner) then return {0} end
 return {1, value, owner}
 `,
 );
@@ -42,7 +40,7 @@ end
 if kind == 'n' then
   local value, owner = node(path)
   if not value then return {0, revision()} end
-  return {1, revision(), value, owner or false}
+  return {1, revision(), value, owner}
 end
 if not present(path) then return {0, revision()} end
 return list(path, kind == 'd', {1, revision()})

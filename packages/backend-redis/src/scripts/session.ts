@@ -2,6 +2,23 @@ import { base } from "./base.js";
 import { script } from "./script.js";
 import { reaping, tree } from "./tree.js";
 
+/** name, run -> 0. What a connection begins with: see `tree`. */
+export const meet = script(
+  "meet",
+  base,
+  tree,
+  `
+local last = call('HMGET', B, 'rev', 'run')
+if last[1] and last[2] ~= ARGV[2] then
+  -- A full server refuses the first command that may need memory, and this one must pass.
+  call('HDEL', B, '')
+  leap(tonumber(last[1]), 0)
+  call('HSET', B, 'run', ARGV[2])
+end
+return {0}
+`,
+);
+
 /** name, run, session, timeout, floor -> 0, revision, ms until the next session is due */
 export const open = script(
   "open",
@@ -16,7 +33,10 @@ local rev = tonumber(last[1])
 local root = call('HEXISTS', NODES, '/') == 1
 call('ZCARD', B .. ':d')
 call('SCARD', B .. ':o:' .. id)
-if not rev or last[2] ~= run or rev < floor or not root then rev = bump(run, floor) end
+if not rev or last[2] ~= run or rev < floor then
+  rev = leap(rev or 0, floor)
+  call('HSET', B, 'run', run)
+end
 if not root then
   local revision = text(rev)
   call('HSET', NODES, '/', '0 ' .. revision .. ' ' .. revision .. '\\n')
@@ -28,49 +48,49 @@ if not first[2] or tonumber(first[2]) > now + timeout then
   -- Those who wait for the next deadline hear that there is an earlier one.
   call('XADD', B .. ':due', 'MAXLEN', '~', 16, '*', 'ms', timeout)
 end
-return {0, rev, reapDue(now, run)}
+return {0, rev, reapDue(now)}
 `,
 );
 
-/** name, run, session, timeout, entries read -> 0, ms until the next session is due | -1 */
+/** name, session, timeout, entries read -> 0, ms until the next session is due | -1 */
 export const renew = script(
   "renew",
   base,
   tree,
   reaping,
   `
-local run, id, timeout, read = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local id, timeout, read = ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local now = milliseconds()
 if call('PEXPIREAT', B .. ':s:' .. id, now + timeout) == 0 then
   -- An end by force has left it a deadline to come.
-  if call('ZSCORE', B .. ':d', id) then reap(id, run) end
+  if call('ZSCORE', B .. ':d', id) then reap(id) end
   return {-1}
 end
 call('ZADD', B .. ':d', now + timeout, id)
 if read ~= '0' then call('XTRIM', B .. ':e:' .. id, 'MINID', read .. '-1') end
-return {0, reapDue(now, run)}
+return {0, reapDue(now)}
 `,
 );
 
-/** name, run -> 0, ms until the next session is due */
+/** name -> 0, ms until the next session is due */
 export const reap = script(
   "reap",
   base,
   tree,
   reaping,
   `
-return {0, reapDue(milliseconds(), ARGV[2])}
+return {0, reapDue(milliseconds())}
 `,
 );
 
-/** name, run, session -> 0 once all is gone, 1 while there is more */
+/** name, session -> 0 once all is gone, 1 while there is more */
 export const end = script(
   "end",
   base,
   tree,
   reaping,
   `
-if reap(ARGV[3], ARGV[2]) then return {0} end
+if reap(ARGV[2]) then return {0} end
 return {1}
 `,
 );

@@ -3,8 +3,8 @@
  * one commit. It reads every key that it will write before it writes the first: a key that holds something else fails the
  * script as a whole, since Redis takes nothing back.
  *
- * \`RUN\` names the server's process. Another one than last time may have lost the newest commits, or all: the revision
- * then goes on from the server's clock in microseconds, which is ahead of any revision given before.
+ * Each new connection tells the server's process. Another one than last time may have lost the newest commits, or all: the
+ * revision then goes on from the server's clock in microseconds, which is ahead of any revision given before.
  */
 export const tree = `
 local INLINE_BYTES = 4096
@@ -20,14 +20,16 @@ local function text(number)
   return string.format('%.0f', number)
 end
 
-local function bump(run, floor)
-  local last = call('HMGET', B, 'rev', 'run')
-  local rev = (tonumber(last[1]) or 0) + 1
-  if not last[1] or last[2] ~= run or (floor and rev <= floor) then
-    local now = call('TIME')
-    rev = math.max(rev, (floor or 0) + 1, now[1] * 1000000 + now[2])
-  end
-  call('HSET', B, 'rev', text(rev), 'run', run)
+local function leap(last, floor)
+  local now = call('TIME')
+  local rev = math.max(last + 1, floor + 1, now[1] * 1000000 + now[2])
+  call('HSET', B, 'rev', text(rev))
+  return rev
+end
+
+local function bump()
+  local rev = call('HINCRBY', B, 'rev', 1)
+  if rev == 1 then return leap(rev, 0) end
   return rev
 end
 
@@ -49,9 +51,11 @@ local function audience(changes)
     end
   end
   for i, change in ipairs(changes) do
-    local sets = change.op == 'S'
-    tell(change.path, i, sets and 'n' or '[ncd]')
-    if change.path ~= '/' then tell(split(change.path), i, sets and 'd' or '[cd]') end
+    local sets, path, parent = change.op == 'S', change.path, split(change.path)
+    if call('EXISTS', B .. ':w:' .. path, B .. ':w:' .. parent) > 0 then
+      tell(path, i, sets and 'n' or '[ncd]')
+      if path ~= '/' then tell(parent, i, sets and 'd' or '[cd]') end
+    end
   end
   if next(told) then call('HLEN', B .. ':q') end
   return told
@@ -90,7 +94,7 @@ end
 
 local function put(change, revision)
   if change.op == 'C' then
-    change.header = '0 ' .. revision .. ' ' .. revision .. '\\n'
+    change.header = (change.owner and 'e0 ' or '0 ') .. revision .. ' ' .. revision .. '\\n'
     if change.path ~= '/' then
       local parent, name = split(change.path)
       call('ZADD', B .. ':c:' .. parent, revision, name)
@@ -100,22 +104,22 @@ local function put(change, revision)
       call('SADD', B .. ':o:' .. change.owner, change.path)
     end
   else
-    change.header = change.version .. ' ' .. change.create .. ' ' .. revision .. '\\n'
+    change.header = (change.owner and 'e' or '') .. change.version .. ' ' .. change.create .. ' ' .. revision .. '\\n'
   end
   call('HSET', NODES, change.path, change.header .. change.data)
 end
 
-local function apply(changes, run)
+local function apply(changes)
   local told = audience(changes)
   local onlyRemoves = true
   for _, change in ipairs(changes) do
-    call('ZCARD', B .. ':c:' .. split(change.path))
-    if change.owner then call('SCARD', B .. ':o:' .. change.owner) end
+    if change.op ~= 'S' then call('ZCARD', B .. ':c:' .. split(change.path)) end
+    if change.owner and change.op ~= 'S' then call('SCARD', B .. ':o:' .. change.owner) end
     if change.op ~= 'D' then onlyRemoves = false end
   end
   -- A full server refuses the first command that may need memory; what frees memory must pass.
   if onlyRemoves then call('HDEL', NODES, '') end
-  local rev = bump(run)
+  local rev = bump()
   local revision = text(rev)
   for _, change in ipairs(changes) do
     if change.op == 'D' then remove(change) else put(change, revision) end
@@ -129,7 +133,7 @@ end
 export const reaping = `
 local AT_ONCE = 500
 
-local function reap(id, run)
+local function reap(id)
   call('ZSCORE', B .. ':d', id)
   call('DEL', B .. ':s:' .. id)
   lives[id] = false
@@ -137,7 +141,7 @@ local function reap(id, run)
   if #paths > 0 then
     local changes = {}
     for _, path in ipairs(paths) do changes[#changes + 1] = {op = 'D', path = path, owner = id} end
-    apply(changes, run)
+    apply(changes)
   end
   local watched = call('SRANDMEMBER', B .. ':ws:' .. id, AT_ONCE)
   for _, path in ipairs(watched) do call('HDEL', B .. ':w:' .. path, id) end
@@ -162,10 +166,10 @@ local function milliseconds()
 end
 
 -- Ends sessions whose time is up, a bounded number; returns in how many ms the next one is due, -1 for none.
-local function reapDue(now, run)
+local function reapDue(now)
   local due = call('ZRANGEBYSCORE', B .. ':d', '-inf', now, 'LIMIT', 0, 4)
   for _, id in ipairs(due) do
-    if not alive(id) then reap(id, run) end
+    if not alive(id) then reap(id) end
   end
   local first = call('ZRANGE', B .. ':d', 0, 0, 'WITHSCORES')
   if not first[2] then return -1 end

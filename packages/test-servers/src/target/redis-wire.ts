@@ -2,7 +2,7 @@ import { endOfValue } from "../resp.js";
 import type { SeenReplies, SeenRequest, Wire } from "./wire.js";
 
 /** What scripts are run for, beside calls: their first argument names it. */
-const NOT_CALLS = new Set(["open", "renew", "reap", "attach", "watch", "unwatch", "end"]);
+const NOT_CALLS = new Set(["meet", "open", "renew", "reap", "attach", "watch", "unwatch", "end"]);
 /** Of a blocking read: nothing, or a list of streams, each a name and its entries. */
 const BLOCKING = /^\*(-1\r\n|\d+\r\n\*2\r\n\$)/;
 /** Every script replies a list that begins with a number, and nothing else does that is asked for while scripts run. */

@@ -42,7 +42,9 @@ async function measure(what: string, count: number, change: () => Promise<unknow
   await change();
   const after = await memory();
   const perOne = (name: keyof Memory) => Math.round((after[name] - before[name]) / count);
-  console.log(`${what.padEnd(60)} ${String(perOne("data")).padStart(6)} ${String(perOne("other")).padStart(6)}`);
+  console.log(
+    `${what.padEnd(60)} ${String(perOne("data")).padStart(6)} ${String(perOne("other")).padStart(6)}`,
+  );
 }
 
 const opened: Coordinator[] = [];
@@ -56,7 +58,9 @@ try {
   const coordinator = await open();
   await coordinator.create("/p");
   await coordinator.create("/e");
-  console.log(`${"bytes of Redis's memory for each".padEnd(60)} ${"keys".padStart(6)} ${"other".padStart(6)}`);
+  console.log(
+    `${"bytes of Redis's memory for each".padEnd(60)} ${"keys".padStart(6)} ${"other".padStart(6)}`,
+  );
   const create = (path: string, ephemeral: boolean) =>
     each({ count: nodes, width: 64 }, (i) => coordinator.create(`${path}/node-${i}`, data, { ephemeral }));
   await measure(`node of 64 bytes, among ${nodes.toLocaleString("en")}`, nodes, () => create("/p", false));

@@ -49,9 +49,7 @@ export function parseOptions(args: readonly string[]): DemoOptions | "help" {
   }
   const { url } = values;
   if (url !== undefined && backend === "memory") {
-    throw new UsageError(
-      "--url: the memory backend has no server; add --backend zookeeper, etcd or redis",
-    );
+    throw new UsageError("--url: the memory backend has no server; add --backend zookeeper, etcd or redis");
   }
   if (url === "") throw new UsageError("--url: it must not be empty");
   const workers = count("--workers", values.workers, { fewest: fewestWorkers, most: mostWorkers }) ?? 4;

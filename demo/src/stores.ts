@@ -79,7 +79,8 @@ export async function connectTo(address: StoreAddress): Promise<Coordinator> {
 export async function removeTree(address: StoreAddress): Promise<void> {
   const within = await connectTo(address);
   const remove = async (path: string): Promise<void> => {
-    for (const { name } of await within.children(path)) await remove(path === "/" ? `/${name}` : `${path}/${name}`);
+    for (const { name } of await within.children(path))
+      await remove(path === "/" ? `/${name}` : `${path}/${name}`);
     if (path !== "/") await within.delete(path);
   };
   try {

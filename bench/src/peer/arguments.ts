@@ -23,7 +23,11 @@ export interface Arguments {
 
 export function parseArguments(given: readonly string[]): Arguments {
   const [store, workload, server, ...rest] = given;
-  if ((store !== "zk" && store !== "etcd" && store !== "redis") || workload === undefined || server === undefined) {
+  if (
+    (store !== "zk" && store !== "etcd" && store !== "redis") ||
+    workload === undefined ||
+    server === undefined
+  ) {
     console.error("usage: peer.js zk|etcd|redis WORKLOAD HOST:PORT [--seconds S] [--clients C]");
     process.exit(2);
   }

@@ -63,15 +63,12 @@ async function openSession(
   options: OpenOptions,
 ): Promise<BackendSession> {
   const base = baseKey(config.keyPrefix, options.namespace);
-  const timeoutMs = Math.ceil(
-    Math.min(config.connectTimeoutMs, SHARE_OF_CONNECT * options.connectTimeoutMs),
-  );
+  const timeoutMs = Math.ceil(Math.min(config.connectTimeoutMs, SHARE_OF_CONNECT * options.connectTimeoutMs));
   const deadlineMs = systemClock.now() + timeoutMs;
   const sessionTimeoutMs = Math.ceil(options.sessionTimeoutMs);
   // A server that doesn't answer must leave time for another one before the session is lost.
   const redialMs = Math.min(config.connectTimeoutMs, Math.max(50, sessionTimeoutMs / 3));
-  const dial = (signal: AbortSignal): Promise<Connection> =>
-    Connection.dial(config, base, redialMs, signal);
+  const dial = (signal: AbortSignal): Promise<Connection> => Connection.dial(config, base, redialMs, signal);
   try {
     const connection = await Connection.dial(config, base, timeoutMs, options.signal);
     const id = randomBytes(12).toString("hex");

@@ -105,18 +105,20 @@ export function bytesOf(data: Uint8Array): Buffer {
 function results(operations: readonly Operation[], reply: Reply): OperationResult[] {
   if (reply[0] !== 0) throw refusal(reply);
   const revision = BigInt(numberAt(reply, 1));
-  return operations.map((operation, index): OperationResult => {
-    switch (operation.type) {
-      case "create": {
-        const sequence = operation.sequential ? sequenceOf(nameOf(operation.path), revision) : undefined;
-        return { type: "create", path: operation.path, sequence };
-      }
-      case "set":
-        return { type: "set", version: numberAt(reply, index + 2), modRevision: revision };
-      case "delete":
-        return { type: "delete" };
-      case "check":
-        return { type: "check" };
+  return operations.map((operation, index) => result(operation, revision, numberAt(reply, index + 2)));
+}
+
+function result(operation: Operation, revision: bigint, version: number): OperationResult {
+  switch (operation.type) {
+    case "create": {
+      const sequence = operation.sequential ? sequenceOf(nameOf(operation.path), revision) : undefined;
+      return { type: "create", path: operation.path, sequence };
     }
-  });
+    case "set":
+      return { type: "set", version, modRevision: revision };
+    case "delete":
+      return { type: "delete" };
+    case "check":
+      return { type: "check" };
+  }
 }

@@ -92,15 +92,10 @@ export class Connection {
   }
 
   /** Waits, at most so long, for entries later than these in any of the streams. */
-  async read(
-    blockMs: number,
-    streams: ReadonlyMap<string, string>,
-  ): Promise<readonly unknown[] | null> {
-    this.#blocking ??= connected(
-      alongside(this.#raw, this.#timeoutMs),
-      this.#timeoutMs,
-      this.broken,
-    ).then((raw) => this.#follow(raw));
+  async read(blockMs: number, streams: ReadonlyMap<string, string>): Promise<readonly unknown[] | null> {
+    this.#blocking ??= connected(alongside(this.#raw, this.#timeoutMs), this.#timeoutMs, this.broken).then(
+      (raw) => this.#follow(raw),
+    );
     const raw = await this.#blocking;
     const args = ["COUNT", 200, "BLOCK", Math.max(1, Math.round(blockMs)), "STREAMS"];
     const command = new Command("xread", [...args, ...streams.keys(), ...streams.values()], {});

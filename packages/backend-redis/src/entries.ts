@@ -33,7 +33,8 @@ export function toEntry(found: unknown): Entry {
   const [first, second, ...rest] = fieldsOf(found);
   const isEnd = String(first) === "end";
   const changes: SeenChange[] = [];
-  for (let at = 0; at < rest.length && !isEnd; at += 2) changes.push(toChange(String(rest[at]), rest[at + 1]));
+  for (let at = 0; at < rest.length && !isEnd; at += 2)
+    changes.push(toChange(String(rest[at]), rest[at + 1]));
   return {
     number: Number(idOf(found).split("-")[0]),
     isEnd,

@@ -46,9 +46,12 @@ export function isNoScript(error: unknown): boolean {
 export function fromReply(error: Error, base: string): ConclaveError {
   const code = replyCode(error) ?? "ERR";
   if (ELSEWHERE_OR_LATER.has(code)) return connectionLost("not-applied", error);
-  if (DENIED.has(code)) return new ConclaveError("ACCESS_DENIED", `redis: ${saidOf(error)}`, { cause: error });
+  if (DENIED.has(code))
+    return new ConclaveError("ACCESS_DENIED", `redis: ${saidOf(error)}`, { cause: error });
   if (code === "WRONGTYPE") {
-    return storeError(`A key that begins with ${base} holds what another program put there`, { cause: error });
+    return storeError(`A key that begins with ${base} holds what another program put there`, {
+      cause: error,
+    });
   }
   const outcome: Outcome = code === "ERR" ? "unknown" : "not-applied";
   return storeError(`redis: ${MEANING[code] ?? saidOf(error)} (${code})`, { cause: error, outcome });

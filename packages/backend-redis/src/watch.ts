@@ -107,9 +107,7 @@ export class Watches {
     if (those.size > 0) return;
     this.#subscriptions.delete(key);
     // Unheard, it costs some entries that concern nobody, until the session ends.
-    this.#connection
-      ?.exec(unwatch, [this.#options.sessionId, follower.path, follower.kind])
-      .catch(() => {});
+    this.#connection?.exec(unwatch, [this.#options.sessionId, follower.path, follower.kind]).catch(() => {});
   }
 
   async #start(subscription: Subscription): Promise<void> {

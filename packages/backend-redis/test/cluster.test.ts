@@ -60,7 +60,9 @@ describe("a Cluster", () => {
       const namespace = `/ns-${i}`;
       const session = await open(i % 2 === 0 ? seed : redis({ client }), namespace);
       await session.commit([{ ...operation, path: "/a/b", parents: true }], undefined);
-      expect((await session.children("/", { linearizable: true }))?.map((child) => child.name)).toEqual(["a"]);
+      expect((await session.children("/", { linearizable: true }))?.map((child) => child.name)).toEqual([
+        "a",
+      ]);
       for (const { url, port } of cluster.masters) {
         const node = new Redis(url);
         if ((await node.keys(`conclave:{${namespace}}*`)).length > 0) used.add(port);

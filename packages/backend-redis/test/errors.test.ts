@@ -92,7 +92,12 @@ describe("another program's key in our place (WRONGTYPE)", () => {
 });
 
 test("keys of other programs beside ours are neither seen nor touched (NODE-10)", async () => {
-  const theirs = [`${setting.namespace}/a`, "conclave:other", `conclave:{${setting.namespace}}x`, "{x}:nodes"];
+  const theirs = [
+    `${setting.namespace}/a`,
+    "conclave:other",
+    `conclave:{${setting.namespace}}x`,
+    "{x}:nodes",
+  ];
   await direct(setting.server.url, async (client) => {
     for (const key of theirs) await client.set(key, "theirs");
     const { session } = await setting.open();

@@ -17,37 +17,35 @@ async function commands(): Promise<Record<string, number>> {
   });
 }
 
-test(
-  "SES-6 beside 200,000 other keys with a time to live, the nodes of a dead session are gone for all in time",
-  { timeout: 120_000 },
-  async () => {
-    await direct(setting.server.url, (client) =>
-      client.eval("for i = 1, 200000 do redis.call('SET', 'other:' .. i, 'x', 'EX', 3600) end", 0),
-    );
-    const sessionTimeoutMs = 1_000;
-    const { session: watcher } = await setting.open({ sessionTimeoutMs: 60_000 });
-    const { session: reader } = await setting.open({ sessionTimeoutMs: 60_000 });
-    await watcher.commit([create("/p")], undefined);
-    const children = new Listing();
-    watcher.watchChildNodes("/p", children);
-    await eventually(() => expect(children.snapshots).toBe(1));
-    const { session: victim } = await setting.open({ sessionTimeoutMs });
-    await victim.commit([create("/p/e", { ephemeral: true })], undefined);
-    await victim.enqueue("/p", { label: "lock", data: bytes("") });
-    await eventually(() => expect(children.names?.size).toBe(2));
-    const renewedAtMs = await victim.renew(1_000);
-    const acknowledgedAtMs = performance.now();
-    // It dies with its connection: nobody tells the server.
-    victim.abandon();
-    await eventually(() => expect(children.names?.size).toBe(0));
-    const toldMs = performance.now() - acknowledgedAtMs;
-    expect(await reader.children("/p", linearizable)).toEqual([]);
-    expect(performance.now() - renewedAtMs, "and not before").toBeGreaterThan(sessionTimeoutMs);
-    // This process, and the machine, may be late themselves.
-    expect(toldMs).toBeLessThan(sessionTimeoutMs + BOUND_MS + 500);
-    await direct(setting.server.url, (client) => client.flushall());
-  },
-);
+test("SES-6 beside 200,000 other keys with a time to live, the nodes of a dead session are gone for all in time", {
+  timeout: 120_000,
+}, async () => {
+  await direct(setting.server.url, (client) =>
+    client.eval("for i = 1, 200000 do redis.call('SET', 'other:' .. i, 'x', 'EX', 3600) end", 0),
+  );
+  const sessionTimeoutMs = 1_000;
+  const { session: watcher } = await setting.open({ sessionTimeoutMs: 60_000 });
+  const { session: reader } = await setting.open({ sessionTimeoutMs: 60_000 });
+  await watcher.commit([create("/p")], undefined);
+  const children = new Listing();
+  watcher.watchChildNodes("/p", children);
+  await eventually(() => expect(children.snapshots).toBe(1));
+  const { session: victim } = await setting.open({ sessionTimeoutMs });
+  await victim.commit([create("/p/e", { ephemeral: true })], undefined);
+  await victim.enqueue("/p", { label: "lock", data: bytes("") });
+  await eventually(() => expect(children.names?.size).toBe(2));
+  const renewedAtMs = await victim.renew(1_000);
+  const acknowledgedAtMs = performance.now();
+  // It dies with its connection: nobody tells the server.
+  victim.abandon();
+  await eventually(() => expect(children.names?.size).toBe(0));
+  const toldMs = performance.now() - acknowledgedAtMs;
+  expect(await reader.children("/p", linearizable)).toEqual([]);
+  expect(performance.now() - renewedAtMs, "and not before").toBeGreaterThan(sessionTimeoutMs);
+  // This process, and the machine, may be late themselves.
+  expect(toldMs).toBeLessThan(sessionTimeoutMs + BOUND_MS + 500);
+  await direct(setting.server.url, (client) => client.flushall());
+});
 
 test("a reader sees nothing of a session whose key is gone, before anybody has cleared up", async () => {
   const { session: reader } = await setting.open();
@@ -83,9 +81,7 @@ test("one round trip each: get, set, create, transaction, enqueue, leave", async
     const before = await commands();
     await call();
     const after = await commands();
-    return (
-      (after.evalsha ?? 0) - (before.evalsha ?? 0) + (after.eval ?? 0) - (before.eval ?? 0)
-    );
+    return (after.evalsha ?? 0) - (before.evalsha ?? 0) + (after.eval ?? 0) - (before.eval ?? 0);
   };
   expect(await count(() => session.get("/a", linearizable))).toBe(1);
   expect(await count(() => session.commit([set("/a", "x")], undefined))).toBe(1);
@@ -139,7 +135,9 @@ test("a session that ended leaves no key behind", async () => {
   const { session: keeper } = await setting.open();
   const keys = () =>
     direct(setting.server.url, async (client) =>
-      (await client.keys(`conclave:{${setting.namespace}}*`)).filter((key) => !key.includes(keeper.id)).sort(),
+      (await client.keys(`conclave:{${setting.namespace}}*`))
+        .filter((key) => !key.includes(keeper.id))
+        .sort(),
     );
   const before = await keys();
   const { session } = await setting.open();

@@ -1,5 +1,5 @@
-import { redis } from "@conclave/backend-redis";
 import { inspect } from "node:util";
+import { redis } from "@conclave/backend-redis";
 import { Redis } from "ioredis";
 import { afterEach, describe, expect, test } from "vitest";
 import { create, direct, errorOf, linearizable, setUp } from "./helpers.js";
@@ -68,7 +68,9 @@ describe("access control", () => {
   afterEach(() => direct(setting.server.url, (client) => client.acl("DELUSER", "app", "closed")));
 
   async function user(...rules: string[]): Promise<{ username: string; password: string }> {
-    await direct(setting.server.url, (client) => client.acl("SETUSER", "app", "reset", "on", `>${password}`, ...rules));
+    await direct(setting.server.url, (client) =>
+      client.acl("SETUSER", "app", "reset", "on", `>${password}`, ...rules),
+    );
     return { username: "app", password };
   }
 

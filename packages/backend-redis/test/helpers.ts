@@ -9,7 +9,7 @@ import {
   type SessionObserver,
 } from "@conclave/api/backend";
 import { type RedisOptions, redis } from "@conclave/backend-redis";
-import { type FaultProxy, startRedis, startProxy, type TestServer } from "@conclave/test-servers";
+import { type FaultProxy, startProxy, startRedis, type TestServer } from "@conclave/test-servers";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, expect, vi } from "vitest";
 
@@ -54,7 +54,10 @@ export interface OpenSettings {
 }
 
 /** One Redis and one proxy for a file; one namespace and all sessions closed for each test. */
-export function setUp(start: () => Promise<TestServer<"redis">> = () => startRedis({ controllable: true, appendonly: "everysec" })) {
+export function setUp(
+  start: () => Promise<TestServer<"redis">> = () =>
+    startRedis({ controllable: true, appendonly: "everysec" }),
+) {
   let server: TestServer<"redis"> | undefined;
   let proxy: FaultProxy | undefined;
   let tests = 0;

@@ -13,5 +13,12 @@ export { type RedisCluster, startRedisCluster } from "./redis-cluster.js";
 export { type RedisSentinels, startRedisSentinels } from "./redis-sentinel.js";
 export type { Control, Origin, RestartOptions, StartOptions, TestServer } from "./server.js";
 export { type ChildHandle, type SpawnNodeOptions, spawnNode, type WaitOptions } from "./spawn-node.js";
-export { type Kind, type OptionsByKind, startEtcd, startRedis, startServer, startZooKeeper } from "./start.js";
+export {
+  type Kind,
+  type OptionsByKind,
+  startEtcd,
+  startRedis,
+  startServer,
+  startZooKeeper,
+} from "./start.js";
 export { fourLetterWord, type ZooKeeperOptions } from "./zookeeper.js";

@@ -29,7 +29,7 @@ export async function startRedisCluster(options: RedisOptions = {}): Promise<Red
       await expectOk(master, ["CLUSTER", "MEET", first.host, String(first.port), busPort]);
     }
     for (const master of masters) {
-      await untilAnswered(master, ["CLUSTER", "INFO"], /cluster_state:ok[^]*cluster_known_nodes:3/);
+      await untilAnswered(master, ["CLUSTER", "INFO"], /cluster_state:ok[\s\S]*cluster_known_nodes:3/);
     }
     const url = masters.map(({ host, port }) => `${host}:${port}`).join(",");
     return { url, masters, stop: () => stopAll(all) };

@@ -79,9 +79,7 @@ function settings(data: string, port: number, options: RedisOptions): Settings {
 }
 
 function durability({ appendonly = "always" }: RedisOptions): Settings {
-  return appendonly === false
-    ? { appendonly: "no" }
-    : { appendonly: "yes", appendfsync: appendonly };
+  return appendonly === false ? { appendonly: "no" } : { appendonly: "yes", appendfsync: appendonly };
 }
 
 function flags(values: Settings): string[] {

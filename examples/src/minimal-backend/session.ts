@@ -7,6 +7,9 @@ import {
   ConclaveError,
   type Guard,
   type LineEntry,
+  type LineNode,
+  type LookAhead,
+  type Neighbour,
   type Node,
   type NodeSink,
   type Operation,
@@ -80,21 +83,21 @@ export class MinimalSession implements BackendSession {
     });
   }
 
-  enqueue(line: string, { label, data }: LineEntry): Promise<Ticket> {
+  enqueue(line: string, { label, data }: LineEntry, look: LookAhead): Promise<Ticket> {
     return this.#request(() =>
       this.#change((change, revision) => {
         const path = `${line === "/" ? "" : line}/${label}-${revision}`;
         change.createMissing(this.#whole(line));
         change.create(this.#whole(path), { data, owner: this.id, sequence: revision });
-        return { line, path, createRevision: revision, ahead: this.#ahead(line, revision) };
+        return { line, path, createRevision: revision, ahead: this.#ahead(line, revision, look) };
       }),
     );
   }
 
-  standing(ticket: Ticket): Promise<Standing> {
+  standing(ticket: Ticket, look: LookAhead): Promise<Standing> {
     return this.#request(() =>
       this.#holds(ticket)
-        ? { present: true, ahead: this.#ahead(ticket.line, ticket.createRevision) }
+        ? { present: true, ahead: this.#ahead(ticket.line, ticket.createRevision, look) }
         : { present: false },
     );
   }
@@ -105,11 +108,11 @@ export class MinimalSession implements BackendSession {
     });
   }
 
-  entries(line: string, limit: number): Promise<readonly Node[]> {
+  entries(line: string, limit: number): Promise<readonly LineNode[]> {
     return this.#request(() =>
       this.#inOrder(line)
         .slice(0, limit)
-        .map((entry) => this.#nodeOf(entry)),
+        .map((entry) => ({ ...this.#nodeOf(entry), label: labelOf(entry.path) })),
     );
   }
 
@@ -191,9 +194,13 @@ export class MinimalSession implements BackendSession {
       .toSorted((a, b) => Number(a.createRevision - b.createRevision));
   }
 
-  #ahead(line: string, createRevision: bigint): string | undefined {
-    const ahead = this.#inOrder(line).findLast((entry) => entry.createRevision < createRevision);
-    return ahead && this.#own(ahead.path);
+  #ahead(line: string, createRevision: bigint, { label, limit }: LookAhead): readonly Neighbour[] {
+    return this.#inOrder(line)
+      .filter((entry) => entry.createRevision < createRevision)
+      .map(({ path }) => ({ path: this.#own(path), label: labelOf(path) }))
+      .filter((neighbour) => label === undefined || neighbour.label === label)
+      .slice(-limit)
+      .reverse();
   }
 
   /** Reports the state now and after each commit that changed it. */
@@ -242,6 +249,11 @@ export class MinimalSession implements BackendSession {
   #own(path: string): string {
     return path.slice(this.#prefix.length) || "/";
   }
+}
+
+/** Of the name that `enqueue` gives an entry. */
+function labelOf(path: string): string | undefined {
+  return /\/([a-z]+(?:-[0-9]+)?)-[0-9]+$/.exec(path)?.[1];
 }
 
 function names(children: readonly ChildNode[] | undefined): readonly Child[] | undefined {

@@ -197,7 +197,8 @@ function completeOne(operation: TransactionOperation): Operation {
   }
 }
 
-function complete(operations: readonly TransactionOperation[]): Operation[] {
+/** Validates and completes the operations of a transaction. */
+export function complete(operations: readonly TransactionOperation[]): Operation[] {
   if (!Array.isArray(operations) || operations.length === 0 || operations.length > maxOperations) {
     throw new ConclaveError(
       "INVALID_ARGUMENT",

@@ -33,6 +33,13 @@ export class Keys {
     return { key: Buffer.from(`${directory}/\x01`), range_end: Buffer.from(`${directory}0`) };
   }
 
+  /** The keys below a node whose names begin with `prefix`. */
+  belowWith(path: string, prefix: string): KeyRange {
+    if (prefix === "") return this.below(path);
+    const start = Buffer.concat([this.#prefix(path), Buffer.from(prefix)]);
+    return { key: start, range_end: Buffer.concat([start, Buffer.from([0xff])]) };
+  }
+
   /** One range with a node and everything below it; siblings that sort in between are in it too. */
   spanning(path: string): KeyRange {
     return { key: this.node(path), range_end: this.below(path).range_end };

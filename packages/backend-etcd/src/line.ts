@@ -2,7 +2,9 @@ import {
   ConclaveError,
   type CreateOperation,
   type LineEntry,
-  type Node,
+  type LineNode,
+  type LookAhead,
+  type Neighbour,
   type Standing,
   type Ticket,
 } from "@conclave/api/backend";
@@ -10,7 +12,7 @@ import type { ICompare, IKeyValue, IRequestOp } from "etcd3";
 import { emptyNode, judge, MAX_ATTEMPTS } from "./ancestors.js";
 import { sessionLost, storeError } from "./errors.js";
 import { nearAncestorsOf } from "./keys.js";
-import { lineEntryName } from "./names.js";
+import { labelOf, labelPrefix, lineEntryName } from "./names.js";
 import { plan } from "./plan.js";
 import { toNode } from "./reads.js";
 import { Receipts } from "./receipts.js";
@@ -29,12 +31,13 @@ export class Lines {
     this.#receipts = new Receipts(store.keys, store.sessionId);
   }
 
-  async enqueue(line: string, entry: LineEntry): Promise<Ticket> {
+  async enqueue(line: string, entry: LineEntry, look: LookAhead): Promise<Ticket> {
     const { keys, owner, sessionId } = this.#store;
-    const path = `${line === "/" ? "" : line}/${lineEntryName(sessionId)}`;
+    const path = `${line === "/" ? "" : line}/${lineEntryName(entry.label, sessionId)}`;
     const own: CreateOperation = { ...emptyNode(path), data: entry.data, ephemeral: true, parents: true };
     const ancestors = nearAncestorsOf(path);
-    const newest = range(this.#below(line), "Descend", 2);
+    // What stands in the line when the entry is made is ahead of it; the entry itself may be among the newest.
+    const newest = range(this.#among(line, look), look.limit + 1);
     let missing: readonly string[] = [];
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       const made = missing.map(emptyNode);
@@ -60,12 +63,13 @@ export class Lines {
       const { response, lost } = await this.#store.txnUntilAnswered(txn, again);
       if (response.succeeded) {
         const createRevision = BigInt(response.header.revision);
-        const [, ahead] = response.responses.at(-1)?.response_range.kvs ?? [];
-        return { line, path, createRevision, ahead: this.#path(ahead) };
+        const found = this.#neighbours(line, response.responses.at(-1)?.response_range.kvs ?? []);
+        const ahead = found.filter((neighbour) => neighbour.path !== path).slice(0, look.limit);
+        return { line, path, createRevision, ahead };
       }
       const snapshot = reads.snapshot(response);
       const found = snapshot.node(path);
-      if (found !== undefined) return this.#foundAgain(line, path, found.createRevision);
+      if (found !== undefined) return this.#foundAgain(line, path, found.createRevision, look);
       const { refusal, makeable } = judge(snapshot, owner, [own], undefined);
       if (refusal !== undefined) throw lost ? unknown(refusal) : refusal;
       missing = makeable;
@@ -73,7 +77,7 @@ export class Lines {
     throw storeError(`Ancestors of ${line} are deleted again and again by others`);
   }
 
-  async standing(ticket: Ticket): Promise<Standing> {
+  async standing(ticket: Ticket, look: LookAhead): Promise<Standing> {
     const { owner } = this.#store;
     const { succeeded, responses } = await this.#store.txn({
       compare: [
@@ -82,16 +86,18 @@ export class Lines {
       ],
       success: [
         range(
-          { ...this.#below(ticket.line), max_create_revision: String(ticket.createRevision - 1n) },
-          "Descend",
-          1,
+          {
+            ...this.#among(ticket.line, look),
+            max_create_revision: String(ticket.createRevision - 1n),
+          },
+          look.limit,
         ),
       ],
       failure: [{ request_range: { key: owner.sessionKey, keys_only: true } }],
     });
-    const found = responses[0]?.response_range.kvs[0];
-    if (succeeded) return { present: true, ahead: this.#path(found) };
-    if (found === undefined) throw sessionLost();
+    const found = responses[0]?.response_range.kvs ?? [];
+    if (succeeded) return { present: true, ahead: this.#neighbours(ticket.line, found) };
+    if (found.length === 0) throw sessionLost();
     return { present: false };
   }
 
@@ -103,32 +109,38 @@ export class Lines {
     });
   }
 
-  async entries(line: string, limit: number): Promise<readonly Node[]> {
+  async entries(line: string, limit: number): Promise<readonly LineNode[]> {
     const { kvs } = await this.#store.range({
-      ...this.#below(line),
+      ...this.#store.keys.below(line),
       sort_target: "Create",
       sort_order: "Ascend",
       limit,
     });
-    return kvs.map((kv) => toNode(this.#store.keys.path(kv.key), kv));
+    return kvs.map((kv) => ({ ...toNode(this.#store.keys.path(kv.key), kv), label: this.#label(line, kv) }));
   }
 
   /** After a lost reply: the entry is there by its unique name, and only who is ahead has to be read. */
-  async #foundAgain(line: string, path: string, createRevision: bigint): Promise<Ticket> {
-    const ticket = { line, path, createRevision, ahead: undefined };
-    const standing = await this.standing(ticket).catch((error: unknown) => {
+  async #foundAgain(line: string, path: string, createRevision: bigint, look: LookAhead): Promise<Ticket> {
+    const ticket = { line, path, createRevision, ahead: [] };
+    const standing = await this.standing(ticket, look).catch((error: unknown) => {
       throw ConclaveError.is(error, "CONNECTION_LOST") ? unknown(error) : error;
     });
     if (!standing.present) throw unknown(new Error(`${path} was deleted`));
     return { ...ticket, ahead: standing.ahead };
   }
 
-  #below(line: string) {
-    return this.#store.keys.below(line);
+  #among(line: string, { label }: LookAhead) {
+    const { keys } = this.#store;
+    return label === undefined ? keys.below(line) : keys.belowWith(line, labelPrefix(label));
   }
 
-  #path(kv: IKeyValue | undefined): string | undefined {
-    return kv === undefined ? undefined : this.#store.keys.path(kv.key);
+  #neighbours(line: string, kvs: readonly IKeyValue[]): readonly Neighbour[] {
+    return kvs.map((kv) => ({ path: this.#store.keys.path(kv.key), label: this.#label(line, kv) }));
+  }
+
+  #label(line: string, { key }: IKeyValue): string | undefined {
+    const name = this.#store.keys.childName(line, key);
+    return name === undefined ? undefined : labelOf(name);
   }
 
   #isTicket(ticket: Ticket): ICompare[] {
@@ -147,6 +159,9 @@ function unmarked(key: Buffer): ICompare {
   return { key, target: "Create", result: "Equal", create_revision: "0" };
 }
 
-function range(entries: object, sort_order: "Ascend" | "Descend", limit: number): IRequestOp {
-  return { request_range: { ...entries, sort_target: "Create", sort_order, limit, keys_only: true } };
+/** The newest of the entries. */
+function range(entries: object, limit: number): IRequestOp {
+  return {
+    request_range: { ...entries, sort_target: "Create", sort_order: "Descend", limit, keys_only: true },
+  };
 }

@@ -6,6 +6,8 @@ import type {
   ChildNodesSink,
   Guard,
   LineEntry,
+  LineNode,
+  LookAhead,
   Node,
   NodeSink,
   Operation,
@@ -131,22 +133,22 @@ export class EtcdSession implements BackendSession {
     return this.#noticingTheEnd(this.#commits.commit(operations, guard));
   }
 
-  enqueue(line: string, entry: LineEntry): Promise<Ticket> {
+  enqueue(line: string, entry: LineEntry, look: LookAhead): Promise<Ticket> {
     const joined = this.#commits
       .makeUpper(`${line === "/" ? "" : line}/entry`, undefined)
-      .then(() => this.#lines.enqueue(line, entry));
+      .then(() => this.#lines.enqueue(line, entry, look));
     return this.#noticingTheEnd(joined);
   }
 
-  standing(ticket: Ticket): Promise<Standing> {
-    return this.#noticingTheEnd(this.#lines.standing(ticket));
+  standing(ticket: Ticket, look: LookAhead): Promise<Standing> {
+    return this.#noticingTheEnd(this.#lines.standing(ticket, look));
   }
 
   leave(ticket: Ticket): Promise<void> {
     return this.#lines.leave(ticket);
   }
 
-  entries(line: string, limit: number): Promise<readonly Node[]> {
+  entries(line: string, limit: number): Promise<readonly LineNode[]> {
     return this.#lines.entries(line, limit);
   }
 

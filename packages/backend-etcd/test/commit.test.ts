@@ -8,6 +8,7 @@ import {
   create,
   errorOf,
   linearizable,
+  nearest,
   remove,
   requests,
   set,
@@ -62,12 +63,12 @@ describe("one request", () => {
       await call();
       return (await started()) - before;
     };
-    const ticket = await session.enqueue("/line", { label: "lock", data: bytes("") });
+    const ticket = await session.enqueue("/line", { label: "lock", data: bytes("") }, nearest);
     expect(await cost(() => session.get("/line", linearizable))).toBe(1);
     expect(await cost(() => session.children("/line", linearizable))).toBe(1);
     expect(await cost(() => session.childNodes("/line", linearizable))).toBe(1);
-    expect(await cost(() => session.enqueue("/line", { label: "lock", data: bytes("") }))).toBe(1);
-    expect(await cost(() => session.standing(ticket))).toBe(1);
+    expect(await cost(() => session.enqueue("/line", { label: "lock", data: bytes("") }, nearest))).toBe(1);
+    expect(await cost(() => session.standing(ticket, nearest))).toBe(1);
     expect(await cost(() => session.entries("/line", 1))).toBe(1);
     expect(await cost(() => session.leave(ticket))).toBe(1);
   });
@@ -211,7 +212,7 @@ test("ancestors are not made below an ephemeral node", async () => {
   await session.commit([create("/e", { ephemeral: true })], undefined);
   const error = await errorOf(session.commit([create("/e/x/y", { parents: true })], undefined));
   expect(error).toMatchObject({ code: "EPHEMERAL_PARENT", operation: 0 });
-  expect(await errorOf(session.enqueue("/e/x", { label: "lock", data: bytes("") }))).toMatchObject({
+  expect(await errorOf(session.enqueue("/e/x", { label: "lock", data: bytes("") }, nearest))).toMatchObject({
     code: "EPHEMERAL_PARENT",
   });
 });
@@ -226,7 +227,7 @@ test("a set of somebody else's ephemeral node leaves it theirs", async () => {
 
 test("a guard holds while the entry stands, and no longer", async () => {
   const { session } = await setting.open();
-  const ticket = await session.enqueue("/line", { label: "latch", data: bytes("") });
+  const ticket = await session.enqueue("/line", { label: "latch", data: bytes("") }, nearest);
   await session.commit([create("/guarded")], ticket);
   await session.leave(ticket);
   const error = await errorOf(session.commit([set("/guarded", "late")], ticket));
@@ -236,7 +237,7 @@ test("a guard holds while the entry stands, and no longer", async () => {
 
 test("a session that ended at the store writes nothing", async () => {
   const { session, facts } = await setting.open();
-  const ticket = await session.enqueue("/line", { label: "lock", data: bytes("") });
+  const ticket = await session.enqueue("/line", { label: "lock", data: bytes("") }, nearest);
   await session.commit([create("/p")], undefined);
   await expireSession(setting.server.url, session.id);
   const calls = [
@@ -244,8 +245,8 @@ test("a session that ended at the store writes nothing", async () => {
     () => session.commit([create("/x", { ephemeral: true })], undefined),
     () => session.commit([set("/p", "x")], ticket),
     () => session.commit([remove("/p")], undefined),
-    () => session.enqueue("/line", { label: "lock", data: bytes("") }),
-    () => session.standing(ticket),
+    () => session.enqueue("/line", { label: "lock", data: bytes("") }, nearest),
+    () => session.standing(ticket, nearest),
     () => session.renew(1_000),
   ];
   for (const call of calls) expect(await errorOf(call())).toMatchObject({ code: "SESSION_LOST" });

@@ -137,6 +137,9 @@ export function check(path: string, exists = true, ifVersion?: number) {
   return { type: "check", path, exists, ifVersion } as const;
 }
 
+/** As who holds alone looks: at the one directly ahead. */
+export const nearest = { label: undefined, limit: 1 } as const;
+
 export function bytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }

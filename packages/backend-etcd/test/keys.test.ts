@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { bytes, create, eventually, Listing, linearizable, setUp } from "./helpers.js";
+import { bytes, create, eventually, Listing, linearizable, nearest, setUp } from "./helpers.js";
 
 const setting = setUp();
 
@@ -51,7 +51,7 @@ describe("a path deeper than one transaction of etcd can deal with", () => {
 
   test("NODE-2 can be a line", async () => {
     const { session } = await setting.open();
-    const ticket = await session.enqueue(deep, { label: "lock", data: bytes("") });
-    expect(await session.standing(ticket)).toEqual({ present: true, ahead: undefined });
+    const ticket = await session.enqueue(deep, { label: "lock", data: bytes("") }, nearest);
+    expect(await session.standing(ticket, nearest)).toEqual({ present: true, ahead: [] });
   });
 });

@@ -8,6 +8,7 @@ import {
   errorOf,
   eventually,
   linearizable,
+  nearest,
   type Opened,
   remove,
   set,
@@ -152,13 +153,13 @@ describe("a lost reply (OUT-3)", () => {
 
   test("to enqueue: one entry, and who is ahead", async () => {
     const { session: other } = await setting.open();
-    const ahead = await other.enqueue("/line", { label: "lock", data: bytes("") });
+    const ahead = await other.enqueue("/line", { label: "lock", data: bytes("") }, nearest);
     const { session, lost } = await losing("/line/");
-    const ticket = await session.enqueue("/line", { label: "lock", data: bytes("mine") });
+    const ticket = await session.enqueue("/line", { label: "lock", data: bytes("mine") }, nearest);
     await lost;
-    expect(ticket.ahead).toBe(ahead.path);
+    expect(ticket.ahead).toEqual([{ path: ahead.path, label: undefined }]);
     expect(await names(other, "/line")).toHaveLength(2);
-    expect(await session.standing(ticket)).toEqual({ present: true, ahead: ahead.path });
+    expect(await session.standing(ticket, nearest)).toEqual({ present: true, ahead: ticket.ahead });
   });
 
   test("OUT-3 to no request at all: enqueue's first sending, late, makes no second entry", async () => {
@@ -168,7 +169,7 @@ describe("a lost reply (OUT-3)", () => {
     const { session } = await setting.open({ options: { hosts: network.url } });
     await session.renew(5_000);
     network.hold();
-    const joining = session.enqueue("/line", { label: "lock", data: bytes("") });
+    const joining = session.enqueue("/line", { label: "lock", data: bytes("") }, nearest);
     await eventually(() => expect(network.held.includes(`${setting.namespace}/line/`)).toBe(true));
     // What a renewal sends comes after all of the request, and before its cancellation.
     const sent = network.held.length;
@@ -181,8 +182,8 @@ describe("a lost reply (OUT-3)", () => {
     network.deliver();
     await eventually(() => expect(network.answered.includes(setting.namespace)).toBe(true));
     expect(await names(other, "/line")).toEqual([]);
-    const next = await other.enqueue("/line", { label: "lock", data: bytes("") });
-    expect(next.ahead).toBeUndefined();
+    const next = await other.enqueue("/line", { label: "lock", data: bytes("") }, nearest);
+    expect(next.ahead).toEqual([]);
   });
 
   test("when the session ends before contact is back: over, and unknown", async () => {

@@ -5,7 +5,18 @@ import { expireSession } from "@conclave/backend-etcd/testing";
 import { startZooKeeper } from "@conclave/test-servers";
 import { Etcd3 } from "etcd3";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { bytes, create, errorOf, eventually, facts, Listing, linearizable, set, setUp } from "./helpers.js";
+import {
+  bytes,
+  create,
+  errorOf,
+  eventually,
+  facts,
+  Listing,
+  linearizable,
+  nearest,
+  set,
+  setUp,
+} from "./helpers.js";
 
 const setting = setUp();
 
@@ -175,7 +186,7 @@ describe("contact", () => {
     for (const call of [
       session.get("/e", linearizable),
       session.commit([create("/x")], undefined),
-      session.enqueue("/line", { label: "lock", data: bytes("") }),
+      session.enqueue("/line", { label: "lock", data: bytes("") }, nearest),
     ]) {
       expect(await errorOf(call)).toMatchObject({ code: "CONNECTION_LOST", outcome: "not-applied" });
     }

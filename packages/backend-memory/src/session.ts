@@ -8,6 +8,8 @@ import {
   ConclaveError,
   type Guard,
   type LineEntry,
+  type LineNode,
+  type LookAhead,
   type Node,
   type NodeSink,
   type Operation,
@@ -19,6 +21,7 @@ import {
 import type { Contact } from "./contact.js";
 import { childNodeView, childView, type Entry, nodeView } from "./entry.js";
 import { notSent } from "./errors.js";
+import { aheadOf, entriesOf } from "./line.js";
 import { resolveIfLost } from "./lost-reply.js";
 import type { Namespace } from "./namespace.js";
 import { renew } from "./renew.js";
@@ -98,24 +101,25 @@ export class MemorySession implements BackendSession {
     });
   }
 
-  async enqueue(line: string, entry: LineEntry): Promise<Ticket> {
+  async enqueue(line: string, entry: LineEntry, look: LookAhead): Promise<Ticket> {
     const tag = this.#nextTag();
     const sent = this.#contact.request("enqueue", () =>
-      this.#ticket(line, this.#store.enqueue(this.#record, this.#namespace, line, entry, tag)),
+      this.#ticket(line, this.#store.enqueue(this.#record, this.#namespace, line, entry, tag), look),
     );
     return resolveIfLost(this.#contact, sent, {
       find: () => {
         const found = findInLine(this.#store.tree, this.#namespace.absolute(line), tag);
-        return found && this.#ticket(line, found);
+        return found && this.#ticket(line, found, look);
       },
       notFound: () => notSent("contact broke, and no entry stands"),
     });
   }
 
-  standing(ticket: Ticket): Promise<Standing> {
+  standing(ticket: Ticket, look: LookAhead): Promise<Standing> {
     return this.#contact.request("standing", (): Standing => {
       const entry = this.#store.held(this.#record, this.#namespace, ticket);
-      return entry === undefined ? { present: false } : { present: true, ahead: this.#ahead(entry) };
+      if (entry === undefined) return { present: false };
+      return { present: true, ahead: aheadOf(entry, look, this.#namespace) };
     });
   }
 
@@ -126,15 +130,8 @@ export class MemorySession implements BackendSession {
     });
   }
 
-  entries(line: string, limit: number): Promise<readonly Node[]> {
-    return this.#contact.request("entries", () => {
-      const nodes: Node[] = [];
-      let entry = this.#find(line)?.first;
-      for (; entry !== undefined && nodes.length < limit; entry = entry.behind) {
-        nodes.push(nodeView(entry, this.#namespace));
-      }
-      return nodes;
-    });
+  entries(line: string, limit: number): Promise<readonly LineNode[]> {
+    return this.#contact.request("entries", () => entriesOf(this.#find(line), limit, this.#namespace));
   }
 
   watchNode(path: string, sink: NodeSink): StopWatch {
@@ -189,13 +186,10 @@ export class MemorySession implements BackendSession {
     return entry && nodeView(entry, this.#namespace);
   }
 
-  #ticket(line: string, entry: Entry): Ticket {
+  #ticket(line: string, entry: Entry, look: LookAhead): Ticket {
     const path = this.#namespace.relative(entry.path);
-    return { line, path, createRevision: entry.origin.createRevision, ahead: this.#ahead(entry) };
-  }
-
-  #ahead(entry: Entry): string | undefined {
-    return entry.ahead && this.#namespace.relative(entry.ahead.path);
+    const { createRevision } = entry.origin;
+    return { line, path, createRevision, ahead: aheadOf(entry, look, this.#namespace) };
   }
 
   #nextTag(): string {

@@ -2,6 +2,7 @@ import type { Clock, Guard, LineEntry, Operation, OperationResult } from "@concl
 import type { Entry } from "./entry.js";
 import { ephemeralParent, notHeld, sessionLost } from "./errors.js";
 import { Expiry } from "./expiry.js";
+import { lineEntryName } from "./line.js";
 import { childPath, Namespace } from "./namespace.js";
 import { type Change, Plan } from "./plan.js";
 import { RequestCounts } from "./requests.js";
@@ -99,7 +100,7 @@ export class Store {
     const parent = this.tree.get(absolute) ?? this.#make(session, absolute);
     if (parent.origin.owner !== undefined) throw ephemeralParent(line);
     const sequence = this.tree.nextSequence();
-    const path = childPath(absolute, `${entry.label}-${tag}-${sequence.toString().padStart(10, "0")}`);
+    const path = childPath(absolute, lineEntryName(entry.label, tag, sequence));
     const created = { path, owner: session, sequence, tag, data: entry.data };
     this.#apply([{ type: "create", entry: created }]);
     return this.#expect(path);

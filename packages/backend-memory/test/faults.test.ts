@@ -1,6 +1,16 @@
 import { memory } from "@conclave/backend-memory";
 import { expect, test } from "vitest";
-import { apply, create, linearizable, open, outcomeOf, set, virtualCluster, watchTexts } from "./support.js";
+import {
+  apply,
+  create,
+  linearizable,
+  nearest,
+  open,
+  outcomeOf,
+  set,
+  virtualCluster,
+  watchTexts,
+} from "./support.js";
 
 const lostUnknown = { code: "CONNECTION_LOST", outcome: "unknown" };
 const lostNotApplied = { code: "CONNECTION_LOST", outcome: "not-applied" };
@@ -44,7 +54,7 @@ test("refuse: nothing connects until accept, and a renewal waits for it", async 
   await expect(apply(session, create("/n"))).rejects.toMatchObject(lostNotApplied);
   await expect(apply(session, create("/n", { ephemeral: true }))).rejects.toMatchObject(lostNotApplied);
   const entry = { label: "lock", data: new Uint8Array(0) } as const;
-  await expect(session.enqueue("/line", entry)).rejects.toMatchObject(lostNotApplied);
+  await expect(session.enqueue("/line", entry, nearest)).rejects.toMatchObject(lostNotApplied);
   const tooShort = outcomeOf(session.renew(100));
   const longEnough = outcomeOf(session.renew(1000));
   await clock.advance(99);
@@ -219,7 +229,7 @@ test("abandon settles what is under way, and nothing is reported afterwards", as
   backend.faults.blackHole();
   const pending = [
     outcomeOf(session.get("/", linearizable)),
-    outcomeOf(session.enqueue("/line", { label: "lock", data: new Uint8Array(0) })),
+    outcomeOf(session.enqueue("/line", { label: "lock", data: new Uint8Array(0) }, nearest)),
     outcomeOf(session.renew(500)),
   ];
   session.abandon();

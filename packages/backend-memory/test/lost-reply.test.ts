@@ -1,5 +1,15 @@
 import { expect, test } from "vitest";
-import { apply, bytes, create, linearizable, open, outcomeOf, set, virtualCluster } from "./support.js";
+import {
+  apply,
+  bytes,
+  create,
+  linearizable,
+  nearest,
+  open,
+  outcomeOf,
+  set,
+  virtualCluster,
+} from "./support.js";
 
 const lostUnknown = { code: "CONNECTION_LOST", outcome: "unknown" };
 
@@ -7,10 +17,10 @@ test("OUT-3 dropNextReply on enqueue: one entry, and the ticket for it", async (
   const { cluster } = virtualCluster();
   const { backend, session, told } = await open({ cluster });
   backend.faults.dropNextReply();
-  const ticket = await session.enqueue("/line", { label: "lock", data: bytes("me") });
+  const ticket = await session.enqueue("/line", { label: "lock", data: bytes("me") }, nearest);
   expect(told).toEqual(["disconnected"]);
   expect(await session.children("/line", linearizable)).toHaveLength(1);
-  expect(await session.standing(ticket)).toEqual({ present: true, ahead: undefined });
+  expect(await session.standing(ticket, nearest)).toEqual({ present: true, ahead: [] });
   expect(cluster.requests.of("enqueue")).toBe(1);
   expect(cluster.requests.of("resolve")).toBe(1);
 });
@@ -19,7 +29,7 @@ test("OUT-3 an enqueue that never arrived: no entry, and the error says so", asy
   const { clock, cluster } = virtualCluster();
   const { backend, session } = await open({ cluster });
   backend.faults.delay(10);
-  const ticket = outcomeOf(session.enqueue("/line", { label: "latch", data: bytes("") }));
+  const ticket = outcomeOf(session.enqueue("/line", { label: "latch", data: bytes("") }, nearest));
   await clock.advance(5);
   backend.faults.cut();
   await clock.advance(100);
@@ -31,13 +41,13 @@ test("OUT-3 a second lost reply, to the question, does not matter", async () => 
   const { clock, cluster } = virtualCluster();
   const { backend, session } = await open({ cluster, timeoutMs: 60_000 });
   backend.faults.dropNextReply();
-  const ticket = outcomeOf(session.enqueue("/line", { label: "lock", data: bytes("") }));
+  const ticket = outcomeOf(session.enqueue("/line", { label: "lock", data: bytes("") }, nearest));
   backend.faults.delay(10);
   await clock.advance(25);
   backend.faults.dropNextReply();
   await clock.advance(200);
   expect(cluster.requests.of("resolve")).toBe(2);
-  expect(ticket.now()).toMatchObject({ line: "/line", ahead: undefined });
+  expect(ticket.now()).toMatchObject({ line: "/line", ahead: [] });
   expect(cluster.nodes).toBe(2);
 });
 
@@ -81,7 +91,7 @@ test("OUT-3 a session that ends meanwhile leaves no entry and no waiting call", 
   const { clock, cluster } = virtualCluster();
   const { backend, session } = await open({ cluster, timeoutMs: 1000 });
   backend.faults.dropNextReply();
-  const ticket = outcomeOf(session.enqueue("/line", { label: "lock", data: bytes("") }));
+  const ticket = outcomeOf(session.enqueue("/line", { label: "lock", data: bytes("") }, nearest));
   backend.faults.refuse();
   await clock.advance(2000);
   expect(ticket.now()).toBe("pending");

@@ -42,6 +42,9 @@ export async function open(settings: OpenSettings): Promise<Opened> {
   return { backend, session, told };
 }
 
+/** As who holds alone looks: at the one directly ahead. */
+export const nearest = { label: undefined, limit: 1 } as const;
+
 export function bytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }

@@ -1,5 +1,16 @@
 import { expect, test } from "vitest";
-import { apply, bytes, create, del, linearizable, open, set, text, virtualCluster } from "./support.js";
+import {
+  apply,
+  bytes,
+  create,
+  del,
+  linearizable,
+  nearest,
+  open,
+  set,
+  text,
+  virtualCluster,
+} from "./support.js";
 
 async function fresh() {
   const { cluster } = virtualCluster();
@@ -26,8 +37,12 @@ test("NODE-3 an ephemeral node has no children, made directly, as an ancestor, o
   const refused = { code: "EPHEMERAL_PARENT", path: "/e" };
   await expect(apply(session, create("/e/c"))).rejects.toMatchObject(refused);
   await expect(apply(session, create("/e/b/c", { parents: true }))).rejects.toMatchObject(refused);
-  await expect(session.enqueue("/e", { label: "lock", data: bytes("") })).rejects.toMatchObject(refused);
-  await expect(session.enqueue("/e/l", { label: "lock", data: bytes("") })).rejects.toMatchObject(refused);
+  await expect(session.enqueue("/e", { label: "lock", data: bytes("") }, nearest)).rejects.toMatchObject(
+    refused,
+  );
+  await expect(session.enqueue("/e/l", { label: "lock", data: bytes("") }, nearest)).rejects.toMatchObject(
+    refused,
+  );
   await expect(
     session.commit([create("/f", { ephemeral: true }), create("/f/c")], undefined),
   ).rejects.toMatchObject({
@@ -118,9 +133,9 @@ test("a namespace is a subtree: paths, results and errors are relative to it", a
   expect(await session.get("/", linearizable)).toMatchObject({ path: "/" });
   expect(await whole.session.get("/shop/eu/n", linearizable)).toMatchObject({ path: "/shop/eu/n" });
   await expect(apply(session, create("/x/y"))).rejects.toMatchObject({ code: "NO_NODE", path: "/x" });
-  const ticket = await session.enqueue("/line", { label: "lock", data: bytes("") });
+  const ticket = await session.enqueue("/line", { label: "lock", data: bytes("") }, nearest);
   expect(ticket.path).toMatch(/^\/line\/lock-/);
-  expect(await session.standing(ticket)).toMatchObject({ present: true });
+  expect(await session.standing(ticket, nearest)).toMatchObject({ present: true });
   await expect(apply(session, del("/"))).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
 });
 
@@ -143,8 +158,8 @@ test("each call is one request", async () => {
   backend.requests.reset();
   await apply(session, create("/n"));
   await session.get("/n", linearizable);
-  const ticket = await session.enqueue("/a/line", { label: "lock", data: bytes("") });
-  await session.standing(ticket);
+  const ticket = await session.enqueue("/a/line", { label: "lock", data: bytes("") }, nearest);
+  await session.standing(ticket, nearest);
   await session.leave(ticket);
   await session.renew(100);
   await other.session.get("/n", linearizable);

@@ -18,6 +18,10 @@ export function lineEntryName(label: string): string {
   return `${label}-${tag(0)}`;
 }
 
+export function labelOf(name: string): string | undefined {
+  return LINE_ENTRY.exec(name)?.[1];
+}
+
 /** The creations of one transaction have one revision; their place in it orders them. */
 export function sequenceOf(name: string, createRevision: bigint): bigint | undefined {
   const index = SEQUENTIAL.exec(name)?.[1] ?? LINE_ENTRY.exec(name)?.[2];

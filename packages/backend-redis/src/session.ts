@@ -6,6 +6,8 @@ import type {
   ChildNodesSink,
   Guard,
   LineEntry,
+  LineNode,
+  LookAhead,
   Node,
   NodeSink,
   Operation,
@@ -129,19 +131,19 @@ export class RedisSession implements BackendSession {
     return this.#noticingTheEnd(this.#commits.commit(operations, guard));
   }
 
-  enqueue(line: string, entry: LineEntry): Promise<Ticket> {
-    return this.#noticingTheEnd(this.#lines.enqueue(line, entry));
+  enqueue(line: string, entry: LineEntry, look: LookAhead): Promise<Ticket> {
+    return this.#noticingTheEnd(this.#lines.enqueue(line, entry, look));
   }
 
-  standing(ticket: Ticket): Promise<Standing> {
-    return this.#noticingTheEnd(this.#lines.standing(ticket));
+  standing(ticket: Ticket, look: LookAhead): Promise<Standing> {
+    return this.#noticingTheEnd(this.#lines.standing(ticket, look));
   }
 
   leave(ticket: Ticket): Promise<void> {
     return this.#lines.leave(ticket);
   }
 
-  entries(line: string, limit: number): Promise<readonly Node[]> {
+  entries(line: string, limit: number): Promise<readonly LineNode[]> {
     return this.#lines.entries(line, limit);
   }
 

@@ -83,8 +83,10 @@ export class Watches {
   detach(): void {
     this.#connection = undefined;
     for (const subscription of this.#all()) {
-      // A read that was under way is asked again, on the next connection.
-      if (subscription.readAt === undefined) subscription.attempt++;
+      // A read that was under way is asked again; and of children each new connection brings a whole listing.
+      if (subscription.readAt !== undefined && subscription.follower.kind === "n") continue;
+      subscription.attempt++;
+      subscription.readAt = undefined;
     }
   }
 

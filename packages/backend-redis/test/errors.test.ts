@@ -7,6 +7,7 @@ import {
   errorOf,
   eventually,
   linearizable,
+  nearest,
   remove,
   set,
   setUp,
@@ -24,7 +25,7 @@ describe("the server's memory is full (OOM)", () => {
   test("writes are refused whole; reads, renewals, releases, deletes and close go on", async () => {
     const { session, facts } = await setting.open();
     await session.commit([create("/a"), create("/b"), create("/c", { ephemeral: true })], undefined);
-    const ticket = await session.enqueue("/line", { label: "lock", data: bytes("") });
+    const ticket = await session.enqueue("/line", { label: "lock", data: bytes("") }, nearest);
     await direct(setting.server.url, async (client) => {
       await client.config("SET", "maxmemory", "1");
       try {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bytes, create, direct, eventually, Listing, linearizable, set, setUp } from "./helpers.js";
+import { bytes, create, direct, eventually, Listing, linearizable, nearest, set, setUp } from "./helpers.js";
 
 const setting = setUp();
 const BOUND_MS = 250;
@@ -32,7 +32,7 @@ test("SES-6 beside 200,000 other keys with a time to live, the nodes of a dead s
   await eventually(() => expect(children.snapshots).toBe(1));
   const { session: victim } = await setting.open({ sessionTimeoutMs });
   await victim.commit([create("/p/e", { ephemeral: true })], undefined);
-  await victim.enqueue("/p", { label: "lock", data: bytes("") });
+  await victim.enqueue("/p", { label: "lock", data: bytes("") }, nearest);
   await eventually(() => expect(children.names?.size).toBe(2));
   const renewedAtMs = await victim.renew(1_000);
   const acknowledgedAtMs = performance.now();
@@ -51,12 +51,12 @@ test("a reader sees nothing of a session whose key is gone, before anybody has c
   const { session: reader } = await setting.open();
   const { session: victim } = await setting.open();
   await victim.commit([create("/e", { ephemeral: true })], undefined);
-  const ticket = await victim.enqueue("/line", { label: "lock", data: bytes("") });
+  const ticket = await victim.enqueue("/line", { label: "lock", data: bytes("") }, nearest);
   await direct(setting.server.url, (client) => client.del(`conclave:{${setting.namespace}}:s:${victim.id}`));
   expect(await reader.get("/e", linearizable)).toBeUndefined();
   expect((await reader.children("/", linearizable))?.map(({ name }) => name)).toEqual(["line"]);
   expect(await reader.entries("/line", 10)).toEqual([]);
-  expect((await reader.enqueue("/line", { label: "lock", data: bytes("") })).ahead).toBeUndefined();
+  expect((await reader.enqueue("/line", { label: "lock", data: bytes("") }, nearest)).ahead).toEqual([]);
   await reader.commit([create("/e", { ephemeral: true })], undefined);
   expect(await reader.get("/e", linearizable)).toMatchObject({ ephemeralOwner: reader.id, version: 0 });
   await victim.leave(ticket);
@@ -88,7 +88,7 @@ test("one round trip each: get, set, create, transaction, enqueue, leave", async
   expect(await count(() => session.commit([create("/b/c/d", { parents: true })], undefined))).toBe(1);
   expect(await count(() => session.commit([create("/a/", { sequential: true })], undefined))).toBe(1);
   expect(await count(() => session.commit([set("/a"), create("/t")], undefined))).toBe(1);
-  expect(await count(() => session.enqueue("/l", { label: "lock", data: bytes("") }))).toBe(1);
+  expect(await count(() => session.enqueue("/l", { label: "lock", data: bytes("") }, nearest))).toBe(1);
 });
 
 test("the stream of a session that does not read is bounded, and what was trimmed is made good", async () => {
@@ -117,18 +117,23 @@ test("the stream of a session that does not read is bounded, and what was trimme
   });
 });
 
-test("a disconnection that loses no entry is made good without reading again", async () => {
+test("after a disconnection a listing is brought whole, and a node's watch goes on where it was", async () => {
   const { session: writer } = await setting.open();
   const { session: watcher } = await setting.open({ through: "proxy" });
   await writer.commit([create("/p")], undefined);
   const children = new Listing();
   watcher.watchChildNodes("/p", children);
   await eventually(() => expect(children.snapshots).toBe(1));
+  const versions: (number | undefined)[] = [];
+  watcher.watchNode("/p", { state: (node) => versions.push(node?.version), failed() {} });
+  await eventually(() => expect(versions).toEqual([0]));
   await setting.proxy.refuse();
+  for (const data of ["1", "2"]) await writer.commit([set("/p", data)], undefined);
   for (const name of ["a", "b", "c"]) await writer.commit([create(`/p/${name}`)], undefined);
   await setting.proxy.accept();
   await eventually(() => expect(children.names?.size).toBe(3));
-  expect(children.snapshots).toBe(1);
+  expect(children.snapshots).toBe(2);
+  await eventually(() => expect(versions, "nothing was skipped").toEqual([0, 1, 2]));
 });
 
 test("a session that ended leaves no key behind", async () => {
@@ -142,7 +147,7 @@ test("a session that ended leaves no key behind", async () => {
   const before = await keys();
   const { session } = await setting.open();
   await session.commit([create("/e", { ephemeral: true })], undefined);
-  await session.enqueue("/line", { label: "lock", data: bytes("") });
+  await session.enqueue("/line", { label: "lock", data: bytes("") }, nearest);
   session.watchNode("/e", { state() {}, failed() {} });
   session.watchChildren("/", new Listing());
   await session.renew(1_000);

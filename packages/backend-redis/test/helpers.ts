@@ -13,6 +13,8 @@ import { type FaultProxy, startProxy, startRedis, type TestServer } from "@concl
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, expect, vi } from "vitest";
 
+/** Looks at whoever is directly ahead. */
+export const nearest = { label: undefined, limit: 1 };
 export const linearizable = { linearizable: true };
 
 export interface Facts extends SessionObserver {

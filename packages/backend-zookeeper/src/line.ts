@@ -1,9 +1,18 @@
 import { randomUUID } from "node:crypto";
-import { ConclaveError, type LineEntry, type Node, type Standing, type Ticket } from "@conclave/api/backend";
+import {
+  ConclaveError,
+  type LineEntry,
+  type LineNode,
+  type LookAhead,
+  type Neighbour,
+  type Standing,
+  type Ticket,
+} from "@conclave/api/backend";
 import { create } from "./create.js";
+import { entryNamePrefix, inOrder, labelOf } from "./entry-names.js";
 import { Code, isContactLost, toConclaveError, ZooKeeperError } from "./errors.js";
 import type { Link } from "./link.js";
-import { join, type Namespace, parentOf, sequenceOf } from "./paths.js";
+import { join, type Namespace, parentOf } from "./paths.js";
 import { toNode } from "./reads.js";
 
 const ANY_VERSION = -1;
@@ -11,7 +20,7 @@ const ANY_VERSION = -1;
 /**
  * Waiting lines in the layout of Apache Curator's `InterProcessMutex` and `LeaderLatch` with protection: ephemeral
  * sequential children `_c_<uuid>-lock-<sequence>` and `_c_<uuid>-latch-<sequence>`, judged by the sequence among all
- * children that have one.
+ * children that have one; and of its `InterProcessReadWriteLock`.
  */
 export class Lines {
   readonly #link: Link;
@@ -22,10 +31,10 @@ export class Lines {
     this.#namespace = namespace;
   }
 
-  async enqueue(line: string, entry: LineEntry): Promise<Ticket> {
+  async enqueue(line: string, entry: LineEntry, look: LookAhead): Promise<Ticket> {
     const parent = this.#namespace.toStore(line);
     const tag = randomUUID();
-    const path = join(parent, `_c_${tag}-${entry.label}-`);
+    const path = join(parent, entryNamePrefix(entry.label, tag));
     const request = { path, data: entry.data, ephemeral: true, sequential: true } as const;
     let listing: Promise<readonly string[] | undefined> | undefined;
     try {
@@ -36,13 +45,13 @@ export class Lines {
         listing.catch(() => {});
         return made;
       });
-      return await this.#ticket(line, own, listing);
+      return await this.#ticket(line, own, listing, look);
     } catch (error) {
       throw toConclaveError(error, line);
     }
   }
 
-  async standing(ticket: Ticket): Promise<Standing> {
+  async standing(ticket: Ticket, look: LookAhead): Promise<Standing> {
     try {
       const connection = this.#link.require(ticket.path);
       const parent = this.#namespace.toStore(ticket.line);
@@ -57,7 +66,7 @@ export class Lines {
       }
       // Deleted between the two reads.
       if (names?.includes(nameOf(path)) !== true) return { present: false };
-      return { present: true, ahead: this.#ahead(ticket.line, path, names) };
+      return { present: true, ahead: aheadOf(ticket.line, path, names, look) };
     } catch (error) {
       throw toConclaveError(error, ticket.path);
     }
@@ -73,7 +82,7 @@ export class Lines {
     }
   }
 
-  async entries(line: string, limit: number): Promise<readonly Node[]> {
+  async entries(line: string, limit: number): Promise<readonly LineNode[]> {
     const parent = this.#namespace.toStore(line);
     try {
       const connection = this.#link.require(line);
@@ -85,7 +94,7 @@ export class Lines {
         const found = await Promise.all(
           names.map(async (name) => {
             const node = await connection.get(join(parent, name), { watch: false });
-            return node && toNode(join(line, name), node);
+            return node && { ...toNode(join(line, name), node), label: labelOf(name) };
           }),
         );
         const nodes = found.filter((node) => node !== undefined);
@@ -102,6 +111,7 @@ export class Lines {
     line: string,
     own: string,
     listing: Promise<readonly string[] | undefined> | undefined,
+    look: LookAhead,
   ): Promise<Ticket> {
     const path = this.#namespace.fromStore(own);
     let names = await settled(listing);
@@ -118,19 +128,29 @@ export class Lines {
         if (stat === undefined || listed?.includes(nameOf(own)) !== true) {
           throw new ConclaveError("NOT_HELD", `${path} was deleted at once`, { path });
         }
-        return { line, path, createRevision: stat.czxid, ahead: this.#ahead(line, own, listed) };
+        return { line, path, createRevision: stat.czxid, ahead: aheadOf(line, own, listed, look) };
       } catch (error) {
         if (!isContactLost(error)) throw error;
         names = undefined;
       }
     }
   }
+}
 
-  #ahead(line: string, own: string, names: readonly string[]): string | undefined {
-    const sorted = inOrder(names);
-    const name = sorted[sorted.indexOf(nameOf(own)) - 1];
-    return name === undefined ? undefined : join(line, name);
-  }
+/** Those ahead of the entry at `own`, nearest first. */
+function aheadOf(
+  line: string,
+  own: string,
+  names: readonly string[],
+  { label, limit }: LookAhead,
+): readonly Neighbour[] {
+  const sorted = inOrder(names);
+  return sorted
+    .slice(0, sorted.indexOf(nameOf(own)))
+    .map((name) => ({ path: join(line, name), label: labelOf(name) }))
+    .filter((neighbour) => label === undefined || neighbour.label === label)
+    .slice(-limit)
+    .reverse();
 }
 
 async function settled<T>(promise: Promise<T> | undefined): Promise<T | undefined> {
@@ -143,16 +163,4 @@ async function settled<T>(promise: Promise<T> | undefined): Promise<T | undefine
 
 function nameOf(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
-}
-
-/** The entries of a line, first to last; children without a sequence are none. */
-export function inOrder(names: readonly string[]): readonly string[] {
-  const entries = names.flatMap((name) => {
-    const sequence = sequenceOf(name);
-    return sequence === undefined ? [] : [{ name, sequence }];
-  });
-  entries.sort((a, b) =>
-    a.sequence < b.sequence ? -1 : a.sequence > b.sequence ? 1 : a.name < b.name ? -1 : 1,
-  );
-  return entries.map(({ name }) => name);
 }

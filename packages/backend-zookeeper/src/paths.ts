@@ -44,7 +44,7 @@ const WRAP = 1n << 32n;
  * `int` there, which goes on at -2147483648 after 2147483647; read without a sign, it goes on growing.
  */
 export function sequenceOf(name: string): bigint | undefined {
-  const negative = /-(-[0-9]{9,10})$/.exec(name)?.[1];
+  const negative = /[-_](-[0-9]{9,10})$/.exec(name)?.[1];
   if (negative !== undefined) return BigInt(negative) + WRAP;
   const digits = /[0-9]{10}$/.exec(name)?.[0];
   return digits === undefined ? undefined : BigInt(digits);

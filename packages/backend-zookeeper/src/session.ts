@@ -8,6 +8,8 @@ import {
   ConclaveError,
   type Guard,
   type LineEntry,
+  type LineNode,
+  type LookAhead,
   type Node,
   type NodeSink,
   type Operation,
@@ -85,19 +87,19 @@ export class ZooKeeperSession implements BackendSession {
     return this.#commits.commit(operations, guard);
   }
 
-  enqueue(line: string, entry: LineEntry): Promise<Ticket> {
-    return this.#lines.enqueue(line, entry);
+  enqueue(line: string, entry: LineEntry, look: LookAhead): Promise<Ticket> {
+    return this.#lines.enqueue(line, entry, look);
   }
 
-  standing(ticket: Ticket): Promise<Standing> {
-    return this.#lines.standing(ticket);
+  standing(ticket: Ticket, look: LookAhead): Promise<Standing> {
+    return this.#lines.standing(ticket, look);
   }
 
   leave(ticket: Ticket): Promise<void> {
     return this.#lines.leave(ticket);
   }
 
-  entries(line: string, limit: number): Promise<readonly Node[]> {
+  entries(line: string, limit: number): Promise<readonly LineNode[]> {
     return this.#lines.entries(line, limit);
   }
 

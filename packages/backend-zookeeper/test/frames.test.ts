@@ -1,7 +1,7 @@
 import { spawnNode, startZooKeeper, type TestServer } from "@conclave/test-servers";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { type FrameProxy, Opcode, startFrameProxy } from "./frame-proxy.js";
-import { bytes, create, openSession, remove } from "./support.js";
+import { bytes, create, nearest, openSession, remove } from "./support.js";
 
 /* What happens between two frames, or within one. */
 
@@ -21,8 +21,8 @@ const entry = { label: "lock", data: bytes("") } as const;
 test("LEAD-1 an entry that is deleted while its place is read is not there, and never first", async () => {
   const { session: other } = await openSession(server.url);
   const { session } = await openSession(proxy.url);
-  await other.enqueue("/standing", entry);
-  const ticket = await session.enqueue("/standing", entry);
+  await other.enqueue("/standing", entry, nearest);
+  const ticket = await session.enqueue("/standing", entry, nearest);
   let seen = false;
   let deleted = false;
   proxy.onReply = ({ opcode }) => {
@@ -37,14 +37,14 @@ test("LEAD-1 an entry that is deleted while its place is read is not there, and 
     }
     return "forward" as const;
   };
-  expect(await session.standing(ticket)).toEqual({ present: false });
+  expect(await session.standing(ticket, nearest)).toEqual({ present: false });
   expect(deleted).toBe(true);
 });
 
 test("LEAD-1 an entry that is deleted while its place is read again after a cut is not held, and never first", async () => {
   const { session: other } = await openSession(server.url);
   const { session, disconnections } = await openSession(proxy.url);
-  const first = await other.enqueue("/joining", entry);
+  const first = await other.enqueue("/joining", entry, nearest);
   let deleted: string | undefined;
   proxy.onReply = ({ opcode, cut }) => {
     if (opcode !== Opcode.getChildren || disconnections.length > 0) return "forward";
@@ -59,7 +59,7 @@ test("LEAD-1 an entry that is deleted while its place is read again after a cut 
     }
     return "forward" as const;
   };
-  await expect(session.enqueue("/joining", entry)).rejects.toMatchObject({ code: "NOT_HELD" });
+  await expect(session.enqueue("/joining", entry, nearest)).rejects.toMatchObject({ code: "NOT_HELD" });
   expect(disconnections).toHaveLength(1);
   expect(deleted).toBeDefined();
 });
@@ -68,7 +68,7 @@ test("LEAD-4 a guarded create that has to be sent again is refused when its entr
   const { session: other } = await openSession(server.url);
   const { session, disconnections } = await openSession(proxy.url);
   await session.commit([create("/guarded")], undefined);
-  const ticket = await session.enqueue("/guard", entry);
+  const ticket = await session.enqueue("/guard", entry, nearest);
   proxy.onRequest = ({ opcode, cut }) => {
     if (opcode !== Opcode.create || disconnections.length > 0) return "forward";
     proxy.refusing = true;

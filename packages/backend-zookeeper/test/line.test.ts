@@ -1,6 +1,7 @@
 import { startZooKeeper, type TestServer } from "@conclave/test-servers";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { bytes, create, openSession, remove, text } from "./support.js";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { Opcode, startFrameProxy } from "./frame-proxy.js";
+import { bytes, create, nearest, openSession, remove, text } from "./support.js";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -14,7 +15,7 @@ test.each(["lock", "latch"] as const)(
   "INTEROP-1 entries are named as Curator's protected %s nodes",
   async (label) => {
     const { session } = await openSession(server.url);
-    const ticket = await session.enqueue(`/named/${label}`, { label, data: bytes("me") });
+    const ticket = await session.enqueue(`/named/${label}`, { label, data: bytes("me") }, nearest);
     expect(ticket.path).toMatch(new RegExp(`^/named/${label}/_c_${UUID}-${label}-[0-9]{10}$`));
     const node = await session.get(ticket.path, { linearizable: true });
     expect(node).toMatchObject({
@@ -34,23 +35,63 @@ test("INTEROP-1 who is ahead is judged by the suffix among all children, whateve
   await foreign("zz-write-0000000001");
   await foreign("leases");
   await foreign("note-17");
-  const first = await session.enqueue("/mixed", { label: "lock", data: bytes("") });
-  const second = await session.enqueue("/mixed", { label: "lock", data: bytes("") });
-  expect(first.ahead).toBe("/mixed/zz-write-0000000001");
-  expect(second.ahead).toBe(first.path);
+  const first = await session.enqueue("/mixed", { label: "lock", data: bytes("") }, nearest);
+  const second = await session.enqueue("/mixed", { label: "lock", data: bytes("") }, nearest);
+  expect(first.ahead).toEqual([{ path: "/mixed/zz-write-0000000001", label: undefined }]);
+  expect(second.ahead).toEqual([{ path: first.path, label: "lock" }]);
   expect((await session.entries("/mixed", 1))[0]?.path).toBe("/mixed/lock-0000000000");
 
   await session.commit([remove("/mixed/zz-write-0000000001")], undefined);
-  expect(await session.standing(first)).toEqual({ present: true, ahead: "/mixed/lock-0000000000" });
+  expect(await session.standing(first, nearest)).toEqual({
+    present: true,
+    ahead: [{ path: "/mixed/lock-0000000000", label: undefined }],
+  });
   await session.commit([remove("/mixed/lock-0000000000")], undefined);
-  expect(await session.standing(first)).toEqual({ present: true, ahead: undefined });
+  expect(await session.standing(first, nearest)).toEqual({ present: true, ahead: [] });
   await session.leave(first);
   await session.leave(first);
-  expect(await session.standing(first)).toEqual({ present: false });
+  expect(await session.standing(first, nearest)).toEqual({ present: false });
   expect((await session.entries("/mixed", 1))[0]?.path).toBe(second.path);
   await session.leave(second);
   expect((await session.entries("/mixed", 1))[0]).toBeUndefined();
   expect((await session.entries("/no-such-line", 1))[0]).toBeUndefined();
+});
+
+test("INTEROP-1 an empty parent that is deleted while it is joined, as the server deletes Curator's containers, is made again", async () => {
+  const { session: other } = await openSession(server.url);
+  const proxy = await startFrameProxy(server.url);
+  onTestFinished(() => proxy.close());
+  const { session } = await openSession(proxy.url);
+  let deletions = 0;
+  proxy.onRequest = async ({ bytes: frame, opcode }) => {
+    const path = opcode === Opcode.create ? frame.toString("latin1") : "";
+    // The entry's create, or that of its parent: what is above it goes just before, several times over.
+    const above = path.includes("-lock-")
+      ? ["/gone/line", "/gone"]
+      : path.includes("/gone/line")
+        ? ["/gone"]
+        : [];
+    for (const ancestor of deletions < 9 ? above : []) {
+      const deleted = await other.commit([remove(ancestor)], undefined).catch(() => undefined);
+      if (deleted !== undefined) deletions += 1;
+    }
+    return "forward" as const;
+  };
+  const ticket = await session.enqueue("/gone/line", { label: "lock", data: bytes("") }, nearest);
+  expect(deletions).toBe(9);
+  expect(await session.standing(ticket, nearest)).toEqual({ present: true, ahead: [] });
+});
+
+test("NODE-1 the namespace's root is there for whoever creates below it, also when another program has deleted it", async () => {
+  const { session } = await openSession(server.url, { namespace: "/vanishing/root" });
+  const { session: other } = await openSession(server.url, { namespace: "/" });
+  await other.commit([remove("/vanishing/root")], undefined);
+  await other.commit([remove("/vanishing")], undefined);
+  await session.commit([create("/below")], undefined);
+  expect(await session.get("/below", { linearizable: true })).toBeDefined();
+  await expect(session.commit([create("/missing/below")], undefined)).rejects.toMatchObject({
+    code: "NO_NODE",
+  });
 });
 
 test("LEAD-2 a line stays in order when the parent's counter overflows and goes on below zero", async () => {
@@ -75,10 +116,10 @@ test("LEAD-2 a line stays in order when the parent's counter overflows and goes 
 
 test("LEAD-2 the create revision grows when the line itself is made anew and the suffix starts again", async () => {
   const { session } = await openSession(server.url);
-  const old = await session.enqueue("/anew", { label: "latch", data: bytes("") });
+  const old = await session.enqueue("/anew", { label: "latch", data: bytes("") }, nearest);
   await session.leave(old);
   await session.commit([remove("/anew")], undefined);
-  const next = await session.enqueue("/anew", { label: "latch", data: bytes("") });
+  const next = await session.enqueue("/anew", { label: "latch", data: bytes("") }, nearest);
   expect(next.path.slice(-10)).toBe(old.path.slice(-10));
   expect(next.createRevision > old.createRevision).toBe(true);
 });
@@ -86,7 +127,7 @@ test("LEAD-2 the create revision grows when the line itself is made anew and the
 test("LEAD-4 a guarded write is refused without its entry, and with another session's", async () => {
   const { session } = await openSession(server.url);
   const { session: other } = await openSession(server.url);
-  const ticket = await session.enqueue("/guard", { label: "lock", data: bytes("") });
+  const ticket = await session.enqueue("/guard", { label: "lock", data: bytes("") }, nearest);
   await session.commit([create("/guarded")], ticket);
   await expect(other.commit([remove("/guarded")], ticket)).rejects.toMatchObject({ code: "NOT_HELD" });
   await session.leave(ticket);

@@ -1,6 +1,6 @@
 import { type FaultProxy, startProxy, startZooKeeper, type TestServer } from "@conclave/test-servers";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { bytes, create, openSession, text } from "./support.js";
+import { bytes, create, nearest, openSession, text } from "./support.js";
 
 let server: TestServer;
 let proxy: FaultProxy;
@@ -67,12 +67,12 @@ test("OUT-3 an ephemeral create that never reached the server is made on the nex
 
 test("OUT-3 joining a line with the reply lost leaves one entry, and the ticket names it", async () => {
   const { session } = await openSession(proxy.url);
-  const first = await session.enqueue("/line", { label: "lock", data: bytes("1") });
+  const first = await session.enqueue("/line", { label: "lock", data: bytes("1") }, nearest);
   const dropped = proxy.dropReply({ request: mentions("-lock-") });
-  const ticket = await session.enqueue("/line", { label: "lock", data: bytes("2") });
+  const ticket = await session.enqueue("/line", { label: "lock", data: bytes("2") }, nearest);
   await dropped;
 
-  expect(ticket.ahead).toBe(first.path);
+  expect(ticket.ahead).toEqual([{ path: first.path, label: "lock" }]);
   const entries = await session.childNodes("/line", { linearizable: true });
   expect(entries?.map(({ node }) => node.path).sort()).toEqual([first.path, ticket.path].sort());
   expect(entries?.find(({ node }) => node.path === ticket.path)?.node.createRevision).toBe(
@@ -95,7 +95,7 @@ test("OUT-1 the lost reply to a persistent create or a set is an unknown outcome
 test("OUT-3 when the session is lost before the reply is resolved, the outcome is unknown", async () => {
   const { session, ends } = await openSession(proxy.url);
   proxy.blackHole();
-  const pending = session.enqueue("/lost", { label: "latch", data: bytes("") });
+  const pending = session.enqueue("/lost", { label: "latch", data: bytes("") }, nearest);
   await expect(session.renew(100)).rejects.toMatchObject({ code: "CONNECTION_LOST" });
   session.abandon();
   await expect(pending).rejects.toMatchObject({ code: "SESSION_LOST", outcome: "unknown" });

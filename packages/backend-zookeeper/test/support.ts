@@ -38,6 +38,9 @@ export async function openSession(hosts: string, options: OpenSessionOptions = {
   return { session, disconnections, ends };
 }
 
+/** As who holds alone looks: at the one directly ahead. */
+export const nearest = { label: undefined, limit: 1 } as const;
+
 export function bytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }

@@ -1,4 +1,5 @@
 import type { Backend, Clock } from "@conclave/api/backend";
+import type { HoldKind } from "./process/holds.js";
 
 /**
  * What the suite runs against: a store that is up, and ways to reach it and to hurt it. Only `client` is required; a fault that
@@ -78,10 +79,12 @@ export type TestCommand =
   | { readonly type: "connect"; readonly sessionTimeoutMs: number }
   | { readonly type: "create"; readonly path: string; readonly data: string; readonly ephemeral: boolean }
   | { readonly type: "set"; readonly path: string; readonly data: string }
-  /** Campaigns and answers once it leads. */
-  | { readonly type: "campaign"; readonly election: string; readonly data: string }
-  /** Sets a node through the leadership. */
+  /** Waits for its turn to lead, or to have a lock, and answers once it has. */
+  | { readonly type: "hold"; readonly kind: HoldKind; readonly path: string }
+  /** Sets a node through the hold. */
   | { readonly type: "guardedSet"; readonly path: string; readonly data: string }
+  /** Acknowledges the task that it holds. */
+  | { readonly type: "acknowledge" }
   /** Keeps its only thread busy for so long: no timer fires, nothing is received. */
   | { readonly type: "block"; readonly ms: number }
   /** The session's state, and everything seen so far of it. */

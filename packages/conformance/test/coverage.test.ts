@@ -1,4 +1,31 @@
-import { Coordinator, Discovery, Election, Leadership, Lock, LockHold, Session } from "@conclave/api";
+import {
+  Barrier,
+  BarrierRound,
+  Config,
+  Coordinator,
+  Counter,
+  DeadLetters,
+  Discovery,
+  DoubleBarrier,
+  Election,
+  Group,
+  GroupView,
+  Leadership,
+  LiveConfig,
+  Lock,
+  LockHold,
+  Membership,
+  Partition,
+  Partitioner,
+  Permit,
+  ReadWriteLock,
+  Registration,
+  Semaphore,
+  ServiceView,
+  Session,
+  Task,
+  WorkQueue,
+} from "@conclave/api";
 import { allSuites, operations, untested } from "@conclave/conformance";
 import { expect, test } from "vitest";
 
@@ -21,7 +48,7 @@ test("no two cases of one clause have the same title", () => {
 });
 
 /** For whoever extends these classes, not for whoever uses them. */
-const hooks = ["constructor", "commit", "read", "attach", "checkAlive", "giveUp"];
+const hooks = ["constructor", "commit", "read", "attach", "checkAlive", "giveUp", "firstRead", "within"];
 
 test.each(
   Object.entries({
@@ -31,7 +58,26 @@ test.each(
     election: Election,
     lock: Lock,
     hold: LockHold,
+    readWriteLock: ReadWriteLock,
+    semaphore: Semaphore,
+    permit: Permit,
     discovery: Discovery,
+    barrier: Barrier,
+    config: Config,
+    counter: Counter,
+    deadLetters: DeadLetters,
+    doubleBarrier: DoubleBarrier,
+    group: Group,
+    groupView: GroupView,
+    liveConfig: LiveConfig,
+    membership: Membership,
+    partition: Partition,
+    partitioner: Partitioner,
+    queue: WorkQueue,
+    registration: Registration,
+    round: BarrierRound,
+    serviceView: ServiceView,
+    task: Task,
   }),
 )("every public method of %s is in the table of operations", (owner, type) => {
   const methods = new Set<string>();

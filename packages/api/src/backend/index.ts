@@ -3,7 +3,7 @@ export { ConclaveError, type ErrorCode, type ErrorDetails, type Outcome } from "
 export { checkDuration, maxDurationMs } from "../internal/check.js";
 export type { Backend, Capabilities, OpenOptions, SessionObserver } from "./backend.js";
 export { type Clock, systemClock } from "./clock.js";
-export type { LineEntry, Standing, Ticket } from "./line.js";
+export type { LineEntry, LineNode, LookAhead, Neighbour, Standing, Ticket } from "./line.js";
 export type {
   CheckOperation,
   CheckResult,

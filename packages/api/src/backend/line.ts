@@ -1,11 +1,31 @@
+import type { Node } from "./operations.js";
+
 /**
- * A waiting line under one node: ephemeral entries in the order in which they were made. Locks and elections are
- * lines. The layout is the one that the store's other clients use (INTEROP-1), so that they stand in the same line.
+ * A waiting line under one node: ephemeral entries in the order in which they were made. Locks, semaphores and elections
+ * are lines. The layout is the one that the store's other clients use (INTEROP-1), so that they stand in the same line.
  */
 export interface LineEntry {
-  /** Which recipe stands here, as the store's own clients spell it in names: `"lock"`, `"latch"`. */
-  readonly label: "lock" | "latch";
+  /**
+   * What the entry stands for: `"lock"`, `"latch"`, `"read"`, `"write"`, `"lease-3"`; small letters, then perhaps a dash and
+   * digits. Part of the name that the backend gives the entry, spelled as the store's own clients do where they have one.
+   */
+  readonly label: string;
   readonly data: Uint8Array;
+}
+
+/** Which of those ahead of an entry are to be told, nearest first. */
+export interface LookAhead {
+  /** Only entries with this label; all entries, whoever made them, when `undefined`. */
+  readonly label: string | undefined;
+  /** At most so many, at least one. */
+  readonly limit: number;
+}
+
+/** An entry as one behind it sees it. */
+export interface Neighbour {
+  readonly path: string;
+  /** `undefined` where the name does not tell: entries of other programs, and where those of locks have no label in it. */
+  readonly label: string | undefined;
 }
 
 /** One's place in a line. */
@@ -14,11 +34,17 @@ export interface Ticket {
   readonly path: string;
   /** Revision of the entry's creation: the fencing token of the hold that it may become (LEAD-2). */
   readonly createRevision: bigint;
-  /** Path of the entry directly ahead; `undefined` when this one is first. */
-  readonly ahead: string | undefined;
+  /** Who is ahead, nearest first, as far as one looked. */
+  readonly ahead: readonly Neighbour[];
 }
 
 /** How an entry stands now. */
 export type Standing =
-  | { readonly present: true; readonly ahead: string | undefined }
+  | { readonly present: true; readonly ahead: readonly Neighbour[] }
   | { readonly present: false };
+
+/** An entry of a line, whole. */
+export interface LineNode extends Node {
+  /** As of a `Neighbour`. */
+  readonly label: string | undefined;
+}

@@ -1,4 +1,4 @@
-import type { LineEntry, Standing, Ticket } from "./line.js";
+import type { LineEntry, LineNode, LookAhead, Standing, Ticket } from "./line.js";
 import type { Child, ChildNode, Guard, Node, Operation, OperationResult } from "./operations.js";
 import type { ChildNamesSink, ChildNodesSink, NodeSink, StopWatch } from "./watch.js";
 
@@ -47,13 +47,13 @@ export interface BackendSession {
   commit(operations: readonly Operation[], guard: Guard | undefined): Promise<readonly OperationResult[]>;
 
   /** Joins a line (made, with its ancestors, when missing) at its end. A lost reply is resolved: one entry, or none (OUT-3). */
-  enqueue(line: string, entry: LineEntry): Promise<Ticket>;
-  /** Reads, linearizably, whether the entry still stands and belongs to this session, and who is directly ahead. */
-  standing(ticket: Ticket): Promise<Standing>;
+  enqueue(line: string, entry: LineEntry, look: LookAhead): Promise<Ticket>;
+  /** Reads, linearizably, whether the entry still stands and belongs to this session, and who is ahead. */
+  standing(ticket: Ticket, look: LookAhead): Promise<Standing>;
   /** Removes exactly this entry, if it still stands (LEAD-7). Not called once a watch has shown that it is gone. */
   leave(ticket: Ticket): Promise<void>;
   /** Reads the entries of a line, linearizably, first to last, at most `limit` of them; empty when nobody stands there. */
-  entries(line: string, limit: number): Promise<readonly Node[]>;
+  entries(line: string, limit: number): Promise<readonly LineNode[]>;
 
   watchNode(path: string, sink: NodeSink): StopWatch;
   watchChildren(path: string, sink: ChildNamesSink): StopWatch;

@@ -1,15 +1,13 @@
-import type { LineEntry, Ticket } from "../backend/line.js";
+import type { Ticket } from "../backend/line.js";
+import type { BackendSession } from "../backend/session.js";
 import { ConclaveError } from "../errors.js";
-import { aborted } from "./calls.js";
-import { firstOf } from "./first-of.js";
 import type { LiveSession } from "./live-session.js";
-import { onAbort } from "./on-abort.js";
 import { pause } from "./pause.js";
 
 /** How long to hold back when the store fails to remove an entry, as a share of the session timeout. */
-const holdBackShare = 1 / 50;
+export const holdBackShare = 1 / 50;
 
-function notHeld(why: string): ConclaveError {
+export function notHeld(why: string): ConclaveError {
   return new ConclaveError("NOT_HELD", why);
 }
 
@@ -22,12 +20,19 @@ export class Place {
   readonly ticket: Ticket;
   readonly #given = new AbortController();
   readonly #stopWatching: () => void;
+  readonly #remove: (backend: BackendSession) => Promise<void>;
   /** Its node was seen to be gone: there is nothing left to remove, and a node of that name now is somebody else's. */
   #gone = false;
 
-  constructor(live: LiveSession, ticket: Ticket) {
+  /** `remove` takes exactly this entry out of the store, if it still stands. */
+  constructor(
+    live: LiveSession,
+    ticket: Ticket,
+    remove = (backend: BackendSession) => backend.leave(ticket),
+  ) {
     this.live = live;
     this.ticket = ticket;
+    this.#remove = remove;
     this.#stopWatching = live.watch(
       (backend) =>
         backend.watchNode(ticket.path, {
@@ -44,6 +49,11 @@ export class Place {
   /** Aborts when the place is lost, revoked or left; the reason says which. */
   get signal(): AbortSignal {
     return this.#given.signal;
+  }
+
+  /** Whether the entry is known to be gone from the store without our doing. */
+  get isGone(): boolean {
+    return this.#gone;
   }
 
   /** Whether the place is still ours to use. Compares the session's deadline; never true once the session is over. */
@@ -76,7 +86,7 @@ export class Place {
     this.revoke(notHeld("given up"));
     if (this.#gone || this.live.signal.aborted) return;
     try {
-      await this.live.idempotent((backend) => backend.leave(this.ticket));
+      await this.live.idempotent(this.#remove);
     } catch (error) {
       // The session is over, and the entry with it.
       if (!this.live.signal.aborted) throw error;
@@ -99,87 +109,4 @@ export class Place {
       }
     }
   }
-}
-
-/**
- * Joins a line and waits to be first (LEAD-5, LEAD-6, LEAD-8).
- *
- * Watches only the entry directly ahead, so that one departure wakes one waiter, and its own, which somebody may delete. When
- * the one ahead is gone it asks the store again who is ahead now, and whether its own entry still stands, before it believes.
- */
-export async function takeTurn(
-  live: LiveSession,
-  line: string,
-  entry: LineEntry,
-  signal: AbortSignal | undefined,
-): Promise<Place> {
-  const place = new Place(live, await join(live, line, entry, signal));
-  try {
-    let { ahead } = place.ticket;
-    while (ahead !== undefined) {
-      await departure(place, ahead, signal);
-      const standing = await live.idempotent((backend) => backend.standing(place.ticket), signal);
-      if (!standing.present) throw notHeld("its node was deleted from outside while it waited");
-      ahead = standing.ahead;
-    }
-    place.check();
-    return place;
-  } catch (error) {
-    void place.quit();
-    throw error;
-  }
-}
-
-/** Joins a line and stays only if nobody is ahead; leaves it again otherwise. */
-export async function tryTurn(
-  live: LiveSession,
-  line: string,
-  entry: LineEntry,
-  signal: AbortSignal | undefined,
-): Promise<Place | undefined> {
-  const place = new Place(live, await join(live, line, entry, signal));
-  if (place.ticket.ahead === undefined) return place;
-  const left = place.quit();
-  return firstOf((resolve, reject) => {
-    left.then(() => resolve(undefined));
-    return [onAbort(signal, () => reject(aborted(signal)))];
-  });
-}
-
-/** Makes the entry; when the caller gives up meanwhile, an entry that was or will be made is removed. */
-async function join(
-  live: LiveSession,
-  line: string,
-  entry: LineEntry,
-  signal: AbortSignal | undefined,
-): Promise<Ticket> {
-  let entering: Promise<Ticket> | undefined;
-  try {
-    return await live.once((backend) => {
-      entering = backend.enqueue(line, entry);
-      return entering;
-    }, signal);
-  } catch (error) {
-    entering?.then((ticket) => live.idempotent((backend) => backend.leave(ticket))).catch(() => {});
-    throw error;
-  }
-}
-
-/** Resolves when the entry at `path` is gone, or was made anew behind `place`. */
-function departure(place: Place, path: string, signal: AbortSignal | undefined): Promise<void> {
-  const { live, ticket } = place;
-  return firstOf((resolve, reject) => [
-    onAbort(signal, () => reject(aborted(signal))),
-    onAbort(place.signal, () => reject(place.signal.reason)),
-    live.watch(
-      (backend) =>
-        backend.watchNode(path, {
-          state: (node) => {
-            if (node === undefined || node.createRevision > ticket.createRevision) resolve();
-          },
-          failed: reject,
-        }),
-      reject,
-    ),
-  ]);
 }

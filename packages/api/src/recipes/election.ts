@@ -7,7 +7,8 @@ import type { Keeper } from "../internal/keeper.js";
 import type { LiveSession } from "../internal/live-session.js";
 import { onAbort } from "../internal/on-abort.js";
 import { pause } from "../internal/pause.js";
-import { type Place, takeTurn } from "../internal/place.js";
+import type { Place } from "../internal/place.js";
+import { alone, takeTurn } from "../internal/turn.js";
 import { checkWaitOptions, type WaitOptions, waiting } from "../internal/wait.js";
 import type { CallOptions, Data } from "../node-writer.js";
 import { Session } from "../session.js";
@@ -56,8 +57,8 @@ export class Election {
    * Stands as a candidate in the current session and resolves once this process leads (LEAD-1, LEAD-2).
    *
    * Given up by `signal`, `timeoutMs` or an error, the candidate's node is removed as soon as there is contact (LEAD-6).
-   * Errors: `SESSION_LOST` (promptly; the candidate is then never elected later, LEAD-8), `NOT_HELD` (its node was deleted, from
-   * outside or by a store that ended the session), `ABORTED`, `TIMEOUT`, `CLOSED`, `DATA_TOO_LARGE`.
+   * Errors: `SESSION_LOST` (promptly; the candidate is then never elected later, LEAD-8), `NOT_HELD` (its node was deleted from
+   * outside), `ABORTED`, `TIMEOUT`, `CLOSED`, `DATA_TOO_LARGE`.
    */
   async campaign(options: CampaignOptions = {}): Promise<Leadership> {
     checkWaitOptions("campaign", options, ["data"]);
@@ -127,7 +128,7 @@ export class Election {
 
   async #stand(data: Uint8Array, signal: AbortSignal | undefined): Promise<Place> {
     const live = await this.#keeper.live(signal);
-    return takeTurn(live, this.#path, { label: "latch", data }, signal);
+    return takeTurn(live, { ...alone, line: this.#path, label: "latch", data }, signal);
   }
 
   async #standUntilFirst(data: Uint8Array, signal: AbortSignal | undefined): Promise<Place> {

@@ -1,6 +1,7 @@
-import { ConclaveError, type Coordinator, connect, type Leadership, type Session } from "@conclave/api";
+import { ConclaveError, type Coordinator, connect, type Hold, type Session, Task } from "@conclave/api";
 import type { Backend } from "@conclave/api/backend";
 import type { TestCommand, TestReply } from "../target.js";
+import { acquireHold } from "./holds.js";
 
 export interface CommandsOptions {
   readonly backend: Backend;
@@ -15,7 +16,7 @@ export class Commands {
   readonly #states: string[] = [];
   #coordinator: Coordinator | undefined;
   #session: Session | undefined;
-  #leadership: Leadership | undefined;
+  #hold: Hold | undefined;
 
   constructor(options: CommandsOptions) {
     this.#options = options;
@@ -49,14 +50,16 @@ export class Commands {
       case "set":
         await this.#live.set(command.path, command.data);
         break;
-      case "campaign": {
-        const election = this.#connected.election(command.election);
-        this.#leadership = await election.campaign({ data: command.data });
+      case "hold":
+        this.#hold = await acquireHold(this.#connected, command.kind, command.path);
         break;
-      }
       case "guardedSet":
-        if (this.#leadership === undefined) throw new Error("it never led");
-        await this.#leadership.set(command.path, command.data);
+        if (this.#hold === undefined) throw new Error("it never held anything");
+        await this.#hold.set(command.path, command.data);
+        break;
+      case "acknowledge":
+        if (!(this.#hold instanceof Task)) throw new Error("it never took a task");
+        await this.#hold.acknowledge();
         break;
       case "block":
         await (this.#options.block ?? block)(command.ms);
@@ -98,7 +101,7 @@ export class Commands {
       outcome: error?.outcome,
       sessionId: this.#session?.id,
       state: this.#session?.state,
-      token: this.#leadership?.token.toString(),
+      token: this.#hold?.token.toString(),
       states: [...this.#states],
     };
   }

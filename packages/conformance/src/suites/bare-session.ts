@@ -18,6 +18,8 @@ export interface BareSession extends Bare {
 }
 
 const empty = new Uint8Array();
+/** As who holds alone looks: at the one directly ahead. */
+export const nearest = { label: undefined, limit: 1 } as const;
 
 function creation(path: string, kind: Partial<CreateOperation> = {}): CreateOperation {
   return { type: "create", path, data: empty, ephemeral: false, sequential: false, parents: false, ...kind };
@@ -48,7 +50,7 @@ export async function bareSession(kit: Kit, observer: KitClient): Promise<BareSe
   const bare = await openBare(kit, kit.target.sessionTimeoutMs);
   const { session } = bare;
   await session.commit([creation("/bare", { ephemeral: true })], undefined);
-  const ticket = await session.enqueue("/line", { label: "latch", data: empty });
+  const ticket = await session.enqueue("/line", { label: "latch", data: empty }, nearest);
   return { ...bare, ticket };
 }
 
@@ -79,7 +81,7 @@ export async function refusesEverything(kit: Kit, bare: BareSession, observer: K
     "NOT_HELD",
   ]);
   await refused(kit, bare, "standing in line", () =>
-    session.enqueue("/line", { label: "latch", data: empty }),
+    session.enqueue("/line", { label: "latch", data: empty }, nearest),
   );
   const target = await observer.coordinator.get("/target", { linearizable: true });
   deepStrictEqual([text(target?.data), target?.version], ["early", 0]);

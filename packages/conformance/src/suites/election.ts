@@ -161,6 +161,30 @@ export const election = suite("election", (test) => {
     },
   );
 
+  test("LEAD-1", "one session stands in several elections, and leads in each for itself", async (kit) => {
+    const [a, b] = [await kit.client(steady(kit)), await kit.client(steady(kit))];
+    const paths = range(5).map((index) => `/elections/${index}`);
+    const leaderships = await Promise.all(paths.map((each) => a.coordinator.election(each).campaign()));
+    assert.equal(new Set(leaderships.map(({ token }) => token)).size, paths.length);
+    const waiting = paths.map((each) => b.coordinator.election(each).campaign());
+    for (const wait of waiting) wait.catch(() => {});
+    await Promise.all(paths.map((each) => childrenAre(kit, b, each, 2)));
+    await leaderships[2]?.resign();
+    const next = await kit.within("the third's next leader", soonMs(kit), waiting[2] as Promise<Leadership>);
+    assert.ok(next.isHeld);
+    assert.deepEqual(
+      leaderships.map(({ isHeld }) => isHeld),
+      [true, true, false, true, true],
+    );
+    const leaders = await Promise.all(paths.map((each) => b.coordinator.election(each).leader()));
+    assert.deepEqual(
+      leaders.map((leader) => leader?.sessionId),
+      paths.map((_, index) => (index === 2 ? b.session.id : a.session.id)),
+    );
+    for (const leadership of leaderships) await leadership.resign();
+    await kit.within("all others", soonMs(kit), Promise.all(waiting));
+  });
+
   test("LEAD-6", "a cancelled wait leaves no node, and does not block those behind", async (kit) => {
     const clients = await Promise.all(range(4).map(() => kit.client(steady(kit))));
     const [holder, aborter, timing, last] = clients as [KitClient, KitClient, KitClient, KitClient];

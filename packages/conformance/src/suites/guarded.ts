@@ -4,7 +4,7 @@ import type { Guard } from "@conclave/api/backend";
 import { rejects } from "../expect.js";
 import type { Kit } from "../kit.js";
 import { type CaseOptions, suite } from "../suite.js";
-import { type Bare, openBare } from "./bare-session.js";
+import { type Bare, nearest, openBare } from "./bare-session.js";
 import { loseSession, range, soonMs, steady, text } from "./support.js";
 
 const path = "/e";
@@ -128,7 +128,7 @@ export const guarded = suite("guarded writes", (test) => {
     const observer = await kit.client(steady(kit));
     await observer.coordinator.create("/register", "0");
     const { session } = await bare(kit);
-    const ticket = await session.enqueue(path, { label: "latch", data: new Uint8Array() });
+    const ticket = await session.enqueue(path, { label: "latch", data: new Uint8Array() }, nearest);
     const guard: Guard = { path: ticket.path, createRevision: ticket.createRevision };
     await session.commit([set("/register", "held")], guard);
     await observer.coordinator.delete(ticket.path);
@@ -199,7 +199,7 @@ export const guarded = suite("guarded writes", (test) => {
       const observer = await kit.client(steady(kit));
       await observer.coordinator.create("/register", "0");
       const { session, client, isOver } = await bare(kit);
-      const ticket = await session.enqueue(path, { label: "latch", data: new Uint8Array() });
+      const ticket = await session.enqueue(path, { label: "latch", data: new Uint8Array() }, nearest);
       await session.commit([set("/register", "held")], ticket);
       await client.link?.refuse();
       await kit.target.expireSession?.({ id: session.id, client });

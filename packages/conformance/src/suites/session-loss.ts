@@ -1,6 +1,7 @@
 import { deepStrictEqual, notStrictEqual, ok, strictEqual } from "node:assert";
 import { ConclaveError } from "@conclave/api";
 import { rejects, text } from "../expect.js";
+import { acquireHold, holdKinds } from "../process/holds.js";
 import { recordStates } from "../record.js";
 import { suite } from "../suite.js";
 import { bareSession, refusesEverything } from "./bare-session.js";
@@ -180,33 +181,37 @@ export const sessionLoss = suite("session loss", (test) => {
     },
   );
 
-  test(
-    "LEAD-4",
-    "a leader that was stopped past its timeout writes nothing when it goes on",
-    {
-      needs: ["process"],
-    },
-    async (kit) => {
-      const observer = await kit.client();
-      const { process, gone } = await holdingProcess(kit, observer);
-      const old = await process.run({ type: "campaign", election: "/e", data: "old" });
-      strictEqual(old.error, undefined);
-      await process.run({ type: "guardedSet", path: "/target", data: "led" });
-      await process.pause();
-      await gone();
-      const limitMs = observer.session.timeoutMs + kit.target.expiryBoundMs;
-      const next = await observer.coordinator.election("/e").campaign({ timeoutMs: 2 * limitMs });
-      ok(next.token > BigInt(old.token ?? 0), `token ${next.token} after ${old.token}`);
-      await next.set("/target", "next");
-      await process.resume();
-      const reply = await process.run({ type: "guardedSet", path: "/target", data: "late" });
-      ok(["SESSION_LOST", "NOT_HELD"].includes(reply.error ?? ""), `got ${reply.error}`);
-      strictEqual(reply.outcome, "not-applied");
-      await kit.sleep(observer.session.timeoutMs / 2);
-      strictEqual(text((await observer.coordinator.get("/target", { linearizable: true }))?.data), "next");
-      ok(next.isHeld, "the next leader lost it");
-    },
-  );
+  for (const kind of holdKinds) {
+    test(
+      "LEAD-4",
+      `${kind}: who was stopped past its timeout writes nothing when it goes on`,
+      {
+        needs: ["process"],
+      },
+      async (kit) => {
+        const observer = await kit.client();
+        const { process, gone } = await holdingProcess(kit, observer);
+        const old = await process.run({ type: "hold", kind, path: "/line" });
+        strictEqual(old.error, undefined);
+        await process.run({ type: "guardedSet", path: "/target", data: "first" });
+        await process.pause();
+        await gone();
+        const limitMs = observer.session.timeoutMs + kit.target.expiryBoundMs;
+        const taking = acquireHold(observer.coordinator, kind, "/line");
+        const next = await kit.within("the next holds", 2 * limitMs, taking);
+        ok(next.token > BigInt(old.token ?? 0), `token ${next.token} after ${old.token}`);
+        await next.set("/target", "next");
+        await process.resume();
+        const reply = await process.run({ type: "guardedSet", path: "/target", data: "late" });
+        ok(["SESSION_LOST", "NOT_HELD"].includes(reply.error ?? ""), `got ${reply.error}`);
+        strictEqual(reply.outcome, "not-applied");
+        await kit.sleep(observer.session.timeoutMs / 2);
+        const target = await observer.coordinator.get("/target", { linearizable: true });
+        strictEqual(text(target?.data), "next");
+        ok(next.isHeld, "the next lost it");
+      },
+    );
+  }
 
   for (const fault of partitions) {
     test(

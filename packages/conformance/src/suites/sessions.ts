@@ -290,7 +290,7 @@ export const sessions = suite("sessions", (test) => {
     async (kit) => {
       const process = await kit.process();
       await process.run({ type: "create", path: "/held", data: "", ephemeral: true });
-      await process.run({ type: "campaign", election: "/e", data: "" });
+      await process.run({ type: "hold", kind: "election", path: "/e" });
       await process.run({ type: "close" });
       await kit.within("the end of the process", 10_000, process.exit?.() ?? Promise.resolve());
     },

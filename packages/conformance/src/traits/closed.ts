@@ -1,19 +1,7 @@
 import { deepStrictEqual } from "node:assert";
 import { rejects } from "../expect.js";
 import type { Define } from "../suite.js";
-import { operations, type PublicOperation, run, subjectsOf } from "./operations.js";
-
-/** What goes well after the end: it has nothing left to do, or says how it ended. */
-const harmless = new Set([
-  "session.states",
-  "session.close",
-  "coordinator.close",
-  "coordinator.election",
-  "coordinator.lock",
-  "coordinator.discovery",
-  "leadership.resign",
-  "hold.release",
-]);
+import { operations, ownersOfSession, type PublicOperation, run, subjectsOf } from "./operations.js";
 
 export function closed(test: Define): void {
   test("SES-10", "after the coordinator is closed, every operation says so at once", async (kit) => {
@@ -23,7 +11,7 @@ export function closed(test: Define): void {
 
     async function saysClosed(operation: PublicOperation): Promise<void> {
       const running = run(operation, subjects);
-      const ended = harmless.has(operation.name) ? running : rejects(running, "CLOSED", "not-applied");
+      const ended = operation.harmless ? running : rejects(running, "CLOSED", "not-applied");
       const result = await kit.within(operation.name, subjects.session.timeoutMs / 4, ended);
       if (operation.name === "session.states") deepStrictEqual(result, { done: false, value: "closed" });
     }
@@ -33,8 +21,8 @@ export function closed(test: Define): void {
     const subjects = await subjectsOf(kit);
     await subjects.session.close();
     for (const operation of operations) {
-      if (!["session", "leadership", "hold"].includes(operation.owner)) continue;
-      if (harmless.has(operation.name)) await run(operation, subjects);
+      if (!ownersOfSession.includes(operation.owner)) continue;
+      if (operation.harmless) await run(operation, subjects);
       else await rejects(run(operation, subjects), "CLOSED", "not-applied");
     }
   });

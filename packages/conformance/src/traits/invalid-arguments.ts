@@ -29,7 +29,7 @@ export function invalidArguments(test: Define): void {
   test("OUT-1", "every operation whose last argument is its options refuses what is none", async (kit) => {
     await refuses(kit, {
       // The data of a campaign or an acquisition is an option too, beside which the table spreads the others.
-      operations: ({ takesOptions, owner }) => takesOptions && owner !== "election" && owner !== "lock",
+      operations: ({ takesOptions, mergesOptions }) => takesOptions && !mergesOptions,
       inputs: notOptions
         .filter((options) => !isObject(options))
         .map((options) => ({ options: options as object })),
@@ -55,7 +55,8 @@ export function invalidArguments(test: Define): void {
 
   test("OUT-1", "every operation that takes data refuses what is none, before any I/O", async (kit) => {
     await refuses(kit, {
-      operations: ({ takesData, owner }) => takesData && owner !== "discovery",
+      // Metadata and values of a configuration are whatever JSON can express.
+      operations: ({ takesData, owner }) => takesData && owner !== "discovery" && owner !== "config",
       inputs: notData.map((data) => ({ data: data as string })),
       code: "INVALID_ARGUMENT",
     });

@@ -1,9 +1,7 @@
 import { deepStrictEqual, strictEqual } from "node:assert";
 import { rejects } from "../expect.js";
 import type { Define } from "../suite.js";
-import { operations, run, subjectsOf } from "./operations.js";
-
-const harmless = new Set(["session.states", "session.close", "leadership.resign", "hold.release"]);
+import { operations, ownersOfSession, run, subjectsOf } from "./operations.js";
 
 export function lost(test: Define): void {
   test(
@@ -18,11 +16,9 @@ export function lost(test: Define): void {
       await client.link.refuse();
       await kit.until("lost", 2 * session.timeoutMs, () => session.state === "lost");
       for (const operation of operations) {
-        if (!["session", "leadership", "hold"].includes(operation.owner)) continue;
+        if (!ownersOfSession.includes(operation.owner)) continue;
         const running = run(operation, subjects);
-        const ended = harmless.has(operation.name)
-          ? running
-          : rejects(running, "SESSION_LOST", "not-applied");
+        const ended = operation.harmless ? running : rejects(running, "SESSION_LOST", "not-applied");
         const result = await kit.within(operation.name, session.timeoutMs / 4, ended);
         if (operation.name === "session.states") deepStrictEqual(result, { done: false, value: "lost" });
       }

@@ -1,0 +1,13 @@
+import { Hold } from "./hold.js";
+
+/** A permit of a semaphore that is held. Permits come from `semaphore.acquire`, `semaphore.tryAcquire` and `semaphore.withPermit`. */
+export class Permit extends Hold {
+  /** Gives the permit back, so that the first who waits has it at once. Idempotent, harmless when it is over (LEAD-7). */
+  release(): Promise<void> {
+    return this.giveUp();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
+  }
+}

@@ -1,0 +1,100 @@
+import { randomUUID } from "node:crypto";
+import type { Ticket } from "../backend/line.js";
+import type { CreateOperation, Node } from "../backend/operations.js";
+import type { BackendSession } from "../backend/session.js";
+import { ConclaveError, type ErrorCode } from "../errors.js";
+import type { LiveSession } from "../internal/live-session.js";
+import { pause } from "../internal/pause.js";
+import { Place } from "../internal/place.js";
+
+/** How long to hold back when the store fails to tell of the mark, as a share of the session timeout. */
+const holdBackShare = 1 / 50;
+
+/** Refusals that say that a mark is no longer there. */
+const passed: readonly ErrorCode[] = ["NOT_HELD", "NO_NODE", "BAD_VERSION"];
+
+/** The ephemeral node that says that this session has a task. What it holds tells it from every other (OUT-3). */
+export class Mark {
+  readonly #live: LiveSession;
+  readonly #line: string;
+  readonly #path: string;
+  readonly #data = new TextEncoder().encode(randomUUID());
+
+  constructor(live: LiveSession, line: string, id: string) {
+    this.#live = live;
+    this.#line = line;
+    this.#path = `${line}/${id}`;
+  }
+
+  /** Makes the mark; false when somebody else's stands. */
+  async make(): Promise<boolean> {
+    const create: CreateOperation = {
+      type: "create",
+      path: this.#path,
+      data: this.#data,
+      ephemeral: true,
+      sequential: false,
+      parents: true,
+    };
+    let isRepeated = false;
+    return this.#orSweep((backend) => {
+      const mayBeOurs = isRepeated;
+      isRepeated = true;
+      return backend.commit([create], undefined).then(
+        () => true,
+        async (error) => {
+          if (!ConclaveError.is(error, "NODE_EXISTS")) throw error;
+          return mayBeOurs && (await this.#own(backend)) !== undefined;
+        },
+      );
+    });
+  }
+
+  /** The claim that the mark makes; `undefined` when it is gone already. */
+  async place(): Promise<Place | undefined> {
+    const node = await this.#orSweep((backend) => this.#own(backend));
+    if (node === undefined) return undefined;
+    const { path, createRevision } = node;
+    const ticket: Ticket = { line: this.#line, path, createRevision, ahead: [] };
+    return new Place(this.#live, ticket, (backend) => remove(backend, node));
+  }
+
+  async #own(backend: BackendSession): Promise<Node | undefined> {
+    const node = await backend.get(this.#path, { linearizable: false });
+    const isOurs = node?.ephemeralOwner === backend.id && Buffer.compare(node.data, this.#data) === 0;
+    return isOurs ? node : undefined;
+  }
+
+  /** What is not known to be ours must not stay either: it would keep the task from everybody for as long as the session lives. */
+  async #orSweep<T>(call: (backend: BackendSession) => Promise<T>): Promise<T> {
+    try {
+      return await this.#live.idempotent(call);
+    } catch (error) {
+      void this.#sweep();
+      throw error;
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    const live = this.#live;
+    while (!live.signal.aborted) {
+      try {
+        return await live.idempotent(async (backend) => {
+          const node = await this.#own(backend);
+          if (node) await remove(backend, node);
+        });
+      } catch {
+        await pause(live.clock, live.timeoutMs * holdBackShare, live.signal);
+      }
+    }
+  }
+}
+
+/** Names of marks come back, so that only the guard tells this one from a later one. */
+async function remove(backend: BackendSession, node: Node): Promise<void> {
+  try {
+    await backend.commit([{ type: "delete", path: node.path, ifVersion: undefined }], node);
+  } catch (error) {
+    if (!passed.some((code) => ConclaveError.is(error, code))) throw error;
+  }
+}

@@ -1,0 +1,164 @@
+import { ConclaveError, type Coordinator, connect, type Task } from "@conclave/api";
+import { type MemoryBackend, MemoryCluster, memory, VirtualClock } from "@conclave/backend-memory";
+import { describe, expect, test } from "vitest";
+
+const sessionTimeoutMs = 3_000;
+
+function setup() {
+  const clock = new VirtualClock();
+  const cluster = new MemoryCluster({ clock });
+  const join = async () => {
+    const backend = memory({ cluster });
+    const connecting = connect(backend, { sessionTimeoutMs });
+    await clock.advance(0);
+    return { backend, coordinator: await connecting };
+  };
+  /** What a promise comes to without any time passing. */
+  const now = async <T>(promise: Promise<T>): Promise<T> => {
+    promise.catch(() => {});
+    await clock.advance(0);
+    return promise;
+  };
+  return { clock, cluster, join, now };
+}
+
+/** The requests that `action` makes, by method, without those that set watches. */
+async function requestsOf({ requests }: MemoryBackend, action: () => Promise<unknown>) {
+  requests.reset();
+  await action();
+  const methods = [
+    "get",
+    "children",
+    "childNodes",
+    "commit",
+    "enqueue",
+    "standing",
+    "leave",
+    "entries",
+  ] as const;
+  return Object.fromEntries(
+    methods.map((method) => [method, requests.of(method)]).filter(([, count]) => count !== 0),
+  );
+}
+
+describe("work queue", () => {
+  test("what each call costs", async () => {
+    const { backend, coordinator, now } = await (async () => {
+      const scene = setup();
+      return { ...scene, ...(await scene.join()) };
+    })();
+    const queue = coordinator.workQueue("/q", { maxAttempts: 1 });
+    const cost = (action: () => Promise<unknown>) => requestsOf(backend, () => now(action()));
+    expect(await cost(() => queue.put("a"))).toEqual({ commit: 1 });
+    expect(await cost(() => queue.putAll(["b", "c", "d"]))).toEqual({ commit: 1 });
+    const tasks: Task[] = [];
+    const take = async () => void tasks.push(await queue.take());
+    // The mark; the mark's revision and the task, together; the attempt.
+    expect(await cost(take)).toEqual({ commit: 2, get: 2 });
+    expect(await cost(take)).toEqual({ commit: 2, get: 2 });
+    expect(await cost(take)).toEqual({ commit: 2, get: 2 });
+    const [first, second, third] = tasks as [Task, Task, Task];
+    // The task, and behind the caller's back the mark.
+    expect(await cost(() => first.acknowledge())).toEqual({ commit: 2 });
+    expect(await cost(() => first.acknowledge())).toEqual({});
+    expect(await cost(() => second.release())).toEqual({ commit: 2 });
+    expect(await cost(() => third.reject())).toEqual({ commit: 3 });
+    expect(await cost(() => queue.size())).toEqual({ children: 3 });
+    expect(await cost(() => queue.deadLetters.list())).toEqual({ childNodes: 1 });
+    expect(await cost(() => queue.deadLetters.requeue(third.id))).toEqual({ get: 1, commit: 1 });
+  });
+
+  test("many who take in one process watch the queue once, and nobody watches when nobody takes", async () => {
+    const { clock, join, now } = setup();
+    const { backend, coordinator } = await join();
+    const queue = coordinator.workQueue("/q");
+    backend.requests.reset();
+    const giveUp = new AbortController();
+    const takes = Array.from({ length: 20 }, () => queue.take({ signal: giveUp.signal }));
+    for (const taking of takes) taking.catch(() => {});
+    await clock.advance(0);
+    expect(backend.requests.of("watch")).toBe(2);
+    giveUp.abort();
+    await clock.advance(0);
+    const { notifications } = backend.requests;
+    const { coordinator: other } = await join();
+    await now(other.workQueue("/q").put("task"));
+    expect(backend.requests.notifications).toBe(notifications);
+  });
+
+  test("idle workers do not all reach for each task", async () => {
+    const { clock, join } = setup();
+    const workers = await Promise.all(Array.from({ length: 30 }, join));
+    const producer = await join();
+    for (const { backend } of workers) backend.faults.delay(2);
+    const done: string[] = [];
+    for (const { coordinator } of workers) void work(coordinator, done).catch(() => {});
+    const queue = producer.coordinator.workQueue("/q");
+    const put = async (count: number) => {
+      for (let index = 0; index < count; index += 1) {
+        const expected = done.length + 1;
+        void queue.put("task");
+        await clock.advanceUntil(() => done.length === expected);
+      }
+    };
+    // They learn of each other.
+    await put(100);
+    for (const { backend } of workers) backend.requests.reset();
+    await put(200);
+    const commits = workers.reduce((sum, { backend }) => sum + backend.requests.of("commit"), 0);
+    // A task costs its worker four commits; each claim that comes too late costs one. Without restraint they would be 29 a task.
+    const tooLate = commits / 200 - 4;
+    expect(tooLate).toBeLessThan(8);
+  });
+
+  test("a worker alone takes in order and without delay", async () => {
+    const { join, now } = setup();
+    const { coordinator } = await join();
+    const queue = coordinator.workQueue("/q");
+    const ids = await now(queue.putAll(Array.from({ length: 50 }, String)));
+    const taken: string[] = [];
+    for (const _ of ids) {
+      const task = await now(queue.take());
+      taken.push(task.id);
+      await now(task.acknowledge());
+    }
+    expect(taken).toEqual(ids);
+  });
+
+  test("QUEUE-4: an acknowledgement cut off for the rest of its session has an unknown outcome", async () => {
+    const { clock, join, now } = setup();
+    const { backend, coordinator } = await join();
+    const queue = coordinator.workQueue("/q");
+    await now(queue.put("task"));
+    const task = await now(queue.take());
+    backend.faults.delay(10);
+    let outcome: unknown;
+    task.acknowledge().catch((error) => {
+      outcome = ConclaveError.is(error) && [error.code, error.outcome];
+    });
+    // The request has arrived, its reply has not.
+    await clock.advance(15);
+    backend.faults.refuse();
+    await clock.advance(2 * sessionTimeoutMs);
+    expect(outcome).toEqual(["SESSION_LOST", "unknown"]);
+  });
+
+  test("QUEUE-7: no timer is left when nobody takes", async () => {
+    const { clock, join, now } = setup();
+    const { coordinator } = await join();
+    const queue = coordinator.workQueue("/q");
+    const before = clock.pending;
+    await now(queue.put("task"));
+    const task = await now(queue.take());
+    await now(task.acknowledge());
+    expect(clock.pending).toBe(before);
+  });
+});
+
+async function work(coordinator: Coordinator, done: string[]): Promise<void> {
+  for (;;) {
+    const task = await coordinator.workQueue("/q").take();
+    await task.acknowledge();
+    done.push(task.id);
+  }
+}

@@ -50,7 +50,7 @@ export class Store {
       } catch (error) {
         const mayHaveHappened = lost || (ConclaveError.is(error) && error.outcome === "unknown");
         if (!mayHaveHappened) throw error;
-        if (!ConclaveError.is(error, "CONNECTION_LOST")) throw unknown(error);
+        if (!ConclaveError.is(error, "CONNECTION_LOST")) throw lost ? unknown(error) : error;
       }
       await this.#link.whenUp().catch((error: unknown) => {
         throw unknown(error);

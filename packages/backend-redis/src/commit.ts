@@ -6,12 +6,12 @@ import {
   type Operation,
   type OperationResult,
 } from "@conclave/api/backend";
-import type { Argument } from "./connection.js";
 import { storeError } from "./errors.js";
 import { nameOf } from "./keys.js";
 import { sequenceOf, sequentialSuffix } from "./names.js";
 import type { Receipts } from "./receipts.js";
 import { numberAt, type Reply, textAt } from "./replies.js";
+import type { Argument } from "./request.js";
 import { commit } from "./scripts/index.js";
 import type { Store } from "./store.js";
 

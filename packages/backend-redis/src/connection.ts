@@ -5,8 +5,12 @@ import { inspect } from "./handshake.js";
 import type { RedisConfig } from "./options.js";
 import { alongside, connected } from "./raw.js";
 import type { Reply } from "./replies.js";
+import { type Argument, Request } from "./request.js";
 import { meet, type Script } from "./scripts/index.js";
 import { within } from "./within.js";
+
+/** Requests in one piece. */
+const GATHERED_AT_ONCE = 4;
 
 /**
  * Contact with one server, over one connection and, once something is watched, a second one that blocks. It is made once and
@@ -23,7 +27,7 @@ export class Connection {
   readonly #timeoutMs: number;
   readonly #breaking = new AbortController();
   #blocking: Promise<Redis> | undefined;
-  #isGathering = false;
+  #gathered = 0;
 
   /** Connects and looks at the server. Rejects with the cause when that fails, takes too long or is aborted. */
   static async dial(
@@ -130,19 +134,28 @@ export class Connection {
 
   #send(name: string, args: readonly Argument[]): Promise<Reply> {
     this.#gather();
-    return this.#raw.sendCommand(new Command(name, [...args])) as Promise<Reply>;
+    return this.#raw.sendCommand(new Request(name, [...args])) as Promise<Reply>;
   }
 
-  /** What is sent in one turn goes in one piece: a system call for each request would cost more than the requests. */
+  /**
+   * Gathers what is sent in one turn: a system call for each request costs more than the request. But not all of it, so that the
+   * server begins while there is more to come.
+   */
   #gather(): void {
-    if (this.#isGathering) return;
-    this.#isGathering = true;
     const { stream } = this.#raw;
-    stream.cork();
-    process.nextTick(() => {
-      this.#isGathering = false;
+    if (this.#gathered === 0) {
+      stream.cork();
+      process.nextTick(() => this.#flush());
+    } else if (this.#gathered % GATHERED_AT_ONCE === 0) {
       stream.uncork();
-    });
+      stream.cork();
+    }
+    this.#gathered++;
+  }
+
+  #flush(): void {
+    this.#gathered = 0;
+    this.#raw.stream.uncork();
   }
 
   #failure(error: unknown): Error {
@@ -156,5 +169,3 @@ export class Connection {
     return fromReply(error, this.#base);
   }
 }
-
-export type Argument = string | number | Buffer;

@@ -1,8 +1,8 @@
 import { ConclaveError } from "@conclave/api/backend";
-import type { Argument } from "./connection.js";
 import { sessionLost, unknown } from "./errors.js";
 import type { Link } from "./link.js";
 import { numberAt, type Reply } from "./replies.js";
+import type { Argument } from "./request.js";
 import type { Revisions } from "./revisions.js";
 import type { Script } from "./scripts/index.js";
 

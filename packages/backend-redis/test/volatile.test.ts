@@ -26,7 +26,7 @@ conformance({
       expiryBoundMs: 250,
       backend,
       wire: redisWire,
-      worker: new URL("./fixtures/conformance-process.mjs", import.meta.url),
+      worker: new URL("./fixtures/volatile-process.mjs", import.meta.url),
       expireSession,
     }),
 });

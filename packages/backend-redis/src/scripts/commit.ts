@@ -1,6 +1,6 @@
 import { base, reading } from "./base.js";
 import { script } from "./script.js";
-import { tree } from "./tree.js";
+import { counting, tree } from "./tree.js";
 
 /**
  * Judging what is asked before anything is written. `look` knows what earlier operations of the same commit make of a node. What it
@@ -94,6 +94,23 @@ local function settle(id, tags)
 end
 `;
 
+/** The commonest commit, a set of a node that nobody watches, before anything else is made ready: that would cost more than it. */
+const plainSet = `
+if ARGV[8] == 'set' and not ARGV[13] and ARGV[6] == '' and alive(ARGV[2]) then
+  local path = ARGV[9]
+  local value, owner = node(path)
+  local before, create
+  if value then before, create = value:match('^e?(%d+) (%d+) ') end
+  local fits = value and (ARGV[11] == '' or ARGV[11] == before)
+  if fits and call('EXISTS', B .. ':w:' .. path, B .. ':w:' .. split(path)) == 0 then
+    local version, rev = before + 1, bump()
+    local header = (owner and 'e' or '') .. version .. ' ' .. create .. ' ' .. text(rev) .. '\\n'
+    call('HSET', NODES, path, header .. ARGV[10])
+    return {0, rev, version}
+  end
+end
+`;
+
 /**
  * name, session, tag, again, settled tags, guard's path, guard's revision, then for each operation: type, path, data, version,
  * flags -> 0, revision, (version of a set, else 0)... | 1, code, path, index | -1
@@ -101,6 +118,8 @@ end
 export const commit = script(
   "commit",
   base,
+  counting,
+  plainSet,
   reading,
   tree,
   judging,
@@ -208,6 +227,7 @@ export const enqueue = script(
   "enqueue",
   base,
   reading,
+  counting,
   tree,
   judging,
   receipts,
@@ -251,6 +271,7 @@ export const leave = script(
   "leave",
   base,
   reading,
+  counting,
   tree,
   `
 local line, name = ARGV[2], ARGV[3]

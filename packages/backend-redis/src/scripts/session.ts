@@ -1,12 +1,12 @@
 import { base } from "./base.js";
 import { script } from "./script.js";
-import { reaping, tree } from "./tree.js";
+import { counting, reaping, tree } from "./tree.js";
 
-/** name, run -> 0. What a connection begins with: see `tree`. */
+/** name, run -> 0. What a connection begins with: see `counting`. */
 export const meet = script(
   "meet",
   base,
-  tree,
+  counting,
   `
 local last = call('HMGET', B, 'rev', 'run')
 if last[1] and last[2] ~= ARGV[2] then
@@ -23,6 +23,7 @@ return {0}
 export const open = script(
   "open",
   base,
+  counting,
   tree,
   reaping,
   `
@@ -56,6 +57,7 @@ return {0, rev, reapDue(now)}
 export const renew = script(
   "renew",
   base,
+  counting,
   tree,
   reaping,
   `
@@ -76,6 +78,7 @@ return {0, reapDue(now)}
 export const reap = script(
   "reap",
   base,
+  counting,
   tree,
   reaping,
   `
@@ -87,6 +90,7 @@ return {0, reapDue(milliseconds())}
 export const end = script(
   "end",
   base,
+  counting,
   tree,
   reaping,
   `
@@ -99,6 +103,7 @@ return {1}
 export const attach = script(
   "attach",
   base,
+  counting,
   tree,
   reaping,
   `

@@ -1,15 +1,8 @@
 /**
- * Changing the tree. A change is { op = 'C' | 'S' | 'D', path, owner, data, version, create }; \`apply\` makes a list of them
- * one commit. It reads every key that it will write before it writes the first: a key that holds something else fails the
- * script as a whole, since Redis takes nothing back.
- *
- * Each new connection tells the server's process. Another one than last time may have lost the newest commits, or all: the
- * revision then goes on from the server's clock in microseconds, which is ahead of any revision given before.
+ * Counting commits. Each new connection tells the server's process. Another one than last time may have lost the newest commits, or
+ * all: the revision then goes on from the server's clock in microseconds, which is ahead of any revision given before.
  */
-export const tree = `
-local INLINE_BYTES = 4096
-local LOG_LENGTH = 1000
-
+export const counting = `
 local function split(path)
   local parent, name = path:match('^(.*)/([^/]*)$')
   if parent == '' then parent = '/' end
@@ -32,6 +25,16 @@ local function bump()
   if rev == 1 then return leap(rev, 0) end
   return rev
 end
+`;
+
+/**
+ * Changing the tree. A change is { op = 'C' | 'S' | 'D', path, owner, data, version, create }; `apply` makes a list of them
+ * one commit. It reads every key that it will write before it writes the first: a key that holds something else fails the
+ * script as a whole, since Redis takes nothing back.
+ */
+export const tree = `
+local INLINE_BYTES = 4096
+local LOG_LENGTH = 1000
 
 local function audience(changes)
   local told = {}

@@ -75,6 +75,23 @@ describe("a Cluster", () => {
     client.disconnect();
   });
 
+  it("is not there for a namespace whose slot nobody serves (CLUSTERDOWN), until somebody does", async () => {
+    const session = await open(redis({ hosts: cluster.url, cluster: true }), "/down");
+    const nodes = cluster.masters.map(({ url }) => new Redis(url));
+    const slot = Number(await nodes[0]?.cluster("KEYSLOT", "conclave:{/down}"));
+    const owned = await Promise.all(nodes.map((node) => node.keys("conclave:{/down}*")));
+    const owner = owned.findIndex((keys) => keys.length > 0);
+    await nodes[owner]?.cluster("DELSLOTS", slot);
+    const failure = await session.get("/", { linearizable: true }).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: "CONNECTION_LOST", outcome: "not-applied" });
+    expect(String(failure)).toMatch(/CLUSTERDOWN/);
+    await nodes[owner]?.cluster("ADDSLOTS", slot);
+    await eventually(() => session.renew(1_000));
+    expect(await session.get("/", { linearizable: true })).toBeDefined();
+    await session.close();
+    for (const node of nodes) node.disconnect();
+  });
+
   it("goes on at another master when the slot has moved there (MOVED)", async () => {
     const session = await open(redis({ hosts: cluster.url, cluster: true }), "/moving");
     await session.commit([{ ...operation, path: "/before", parents: false }], undefined);

@@ -162,3 +162,39 @@ test("a server that becomes a replica: READONLY means no contact, and nothing is
   await session.renew(10_000);
   expect(await session.get("/a", linearizable)).toMatchObject({ version: 0 });
 });
+
+test("a replica that has lost its master (MASTERDOWN): no contact, and all goes on after it", async () => {
+  const { session, facts } = await setting.open();
+  await session.commit([create("/a")], undefined);
+  await direct(setting.server.url, async (client) => {
+    await client.config("SET", "replica-serve-stale-data", "no");
+    await client.replicaof("127.0.0.1", 1);
+    try {
+      const error = await errorOf(session.get("/a", linearizable));
+      expect(error).toMatchObject({ code: "CONNECTION_LOST", outcome: "not-applied" });
+      expect(error.message).toMatch(/MASTERDOWN/);
+      await eventually(() => expect(facts.disconnections).toHaveLength(1));
+    } finally {
+      await client.replicaof("NO", "ONE");
+      await client.config("SET", "replica-serve-stale-data", "yes");
+    }
+  });
+  await session.renew(10_000);
+  expect(await session.get("/a", linearizable)).toMatchObject({ version: 0 });
+});
+
+test("a server that is stopped (SIGSTOP): a renewal gives the connection up, and the session goes on after it", async () => {
+  const { session, facts } = await setting.open();
+  await session.commit([create("/a")], undefined);
+  await setting.server.control?.pause();
+  try {
+    expect(await errorOf(session.renew(200))).toMatchObject({ code: "CONNECTION_LOST", outcome: "unknown" });
+    expect(facts.disconnections).toHaveLength(1);
+    const error = await errorOf(session.commit([set("/a", "x")], undefined));
+    expect(error).toMatchObject({ code: "CONNECTION_LOST", outcome: "not-applied" });
+  } finally {
+    await setting.server.control?.resume();
+  }
+  await session.renew(10_000);
+  expect(await session.get("/a", linearizable)).toMatchObject({ version: 0 });
+});

@@ -249,7 +249,10 @@ export class Channel {
     }
     const reply = readHandshake(reader);
     this.#handshaken = true;
-    if (reply.session === undefined) return this.close(new ZooKeeperError(Code.SESSIONEXPIRED));
+    if (reply.session === undefined) {
+      this.close(new ZooKeeperError(Code.SESSIONEXPIRED));
+      return;
+    }
     this.#liveness = new Liveness({
       timeoutMs: reply.session.timeoutMs,
       ping: () => this.#sendPing(),
@@ -265,13 +268,19 @@ export class Channel {
     const zxidHigh = reader.int32();
     const zxidLow = reader.uint32();
     const code = reader.int32();
-    if (xid === Xid.notification) return this.#notification(reader, zxidHigh, zxidLow);
+    if (xid === Xid.notification) {
+      this.#notification(reader, zxidHigh, zxidLow);
+      return;
+    }
     // Replies to what the server could not look at have none.
     if (zxidHigh > this.#zxidHigh || (zxidHigh === this.#zxidHigh && zxidLow > this.#zxidLow)) {
       this.#zxidHigh = zxidHigh;
       this.#zxidLow = zxidLow;
     }
-    if (xid === Xid.ping) return this.#pong();
+    if (xid === Xid.ping) {
+      this.#pong();
+      return;
+    }
     const queue = xid === Xid.auth ? this.#auths : this.#pending;
     const pending = queue.first();
     if (pending?.xid !== xid) throw badPacket(`a reply to ${xid} where ${expected(pending)} was expected`);

@@ -1,4 +1,13 @@
+export {
+  Client,
+  type ClientOptions,
+  type ClientState,
+  connect,
+  type StreamOptions,
+  type WatchedReadOptions,
+} from "./client.js";
 export { Code, type CodeName } from "./codes.js";
+export { type Address, parseConnectString, type Servers } from "./connect-string.js";
 export { Connection, type ReadOptions, type WatcherKind, type WatchMode } from "./connection.js";
 export type { CreateOptions } from "./create-mode.js";
 export type { TlsOptions } from "./dial.js";
@@ -36,3 +45,5 @@ export {
 } from "./records.js";
 export { Session, type SessionKey } from "./session.js";
 export type { StandingWatches } from "./set-watches.js";
+export { type GapEvent, type StreamEvent, WatchStream } from "./watch-stream.js";
+export type { WatchListener } from "./watches.js";

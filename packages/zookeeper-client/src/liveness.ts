@@ -55,7 +55,10 @@ export class Liveness {
   }
 
   #due(): void {
-    if (performance.now() < this.#silentAtMs()) return this.#pingIfDue();
+    if (performance.now() < this.#silentAtMs()) {
+      this.#pingIfDue();
+      return;
+    }
     // After a pause of this process, what has arrived meanwhile is read first.
     this.#checking = setImmediate(() => {
       const nowMs = performance.now();

@@ -38,6 +38,7 @@ export interface CheckOperation {
 export type MultiOperation = CreateOperation | SetOperation | DeleteOperation | CheckOperation;
 
 export type MultiResult =
+  /** `stat` is told by servers from 3.9 on. */
   | { readonly type: "create"; readonly path: string; readonly stat: Stat | undefined }
   | { readonly type: "set"; readonly stat: Stat }
   | { readonly type: "delete" }
@@ -76,7 +77,8 @@ function writeOperation(out: Outbox, operation: MultiOperation): void {
   const { path } = operation;
   if (operation.type === "create") {
     writeHeader(out, createType(operation), false);
-    return writeCreate(out, path, operation.data, operation);
+    writeCreate(out, path, operation.data, operation);
+    return;
   }
   writeHeader(
     out,

@@ -50,14 +50,30 @@ export class Chroot {
     this.#prefix = path === "/" ? "" : path;
   }
 
+  /** Whether it is the whole tree. */
+  get isRoot(): boolean {
+    return this.#prefix === "";
+  }
+
+  /** Only for a path without a problem: any other could lead out of it. */
   toServer(path: string): string {
     if (this.#prefix === "") return path;
     return path === "/" ? this.#prefix : this.#prefix + path;
   }
 
+  /** Of a sequential node, whose name the server completes. */
+  toServerSequential(path: string): string {
+    return this.#prefix + path;
+  }
+
+  /** Whether a path of the server's is in it. */
+  holds(path: string): boolean {
+    return path === this.#prefix || path.startsWith(`${this.#prefix}/`);
+  }
+
   fromServer(path: string): string {
     if (this.#prefix === "") return path;
     if (path === this.#prefix) return "/";
-    return path.startsWith(`${this.#prefix}/`) ? path.slice(this.#prefix.length) : path;
+    return this.holds(path) ? path.slice(this.#prefix.length) : path;
   }
 }

@@ -18,10 +18,7 @@ export interface Stat {
   readonly cversion: number;
   /** Of the access control list. */
   readonly aversion: number;
-  /**
-   * The session whose end deletes the node; 0 for none. Containers and nodes with a time to live have a value with
-   * the top bit set (`EphemeralType` in ZooKeeper's sources).
-   */
+  /** The session whose end deletes the node, unsigned; 0 for a node that is not ephemeral. */
   readonly ephemeralOwner: bigint;
   readonly dataLength: number;
   readonly numChildren: number;

@@ -28,7 +28,8 @@ export function parseConnectString(text: string): Servers {
 
 function parseAddress(text: string): Address {
   // An IPv6 address stands in brackets, as in a URL.
-  const match = /^\s*(?:\[([0-9a-fA-F:.%]+)\]|([^\s:/[\]@?#,]+))(?::([0-9]{1,5}))?\s*$/.exec(text);
+  const match =
+    /^\s*(?:\[([0-9a-fA-F:.]+(?:%[0-9A-Za-z._-]+)?)\]|([^\s:/[\]@?#,]+))(?::([0-9]{1,5}))?\s*$/.exec(text);
   const host = match?.[1] ?? match?.[2];
   const port = match?.[3] === undefined ? DEFAULT_PORT : Number(match[3]);
   if (host === undefined || port < 1 || port > 65_535) {

@@ -174,7 +174,12 @@ function rethrow(error: unknown): never {
 function translated(error: unknown): ZooKeeperError {
   if (error instanceof ClientError) return new ZooKeeperError(error.number, { sent: true, cause: error });
   if (error instanceof ConnectionError) {
-    return new ZooKeeperError(Code.CONNECTIONLOSS, { sent: error.outcome === "unknown", cause: error });
+    const { message } = error;
+    return new ZooKeeperError(Code.CONNECTIONLOSS, {
+      sent: error.outcome === "unknown",
+      message,
+      cause: error,
+    });
   }
   // The client refuses what can't be right before it sends anything.
   return new ZooKeeperError(Code.BADARGUMENTS, { sent: false, cause: error });

@@ -138,11 +138,6 @@ export class Channel {
     });
   }
 
-  /** Takes back the request begun. */
-  cancel(): void {
-    this.#out.cancelFrame();
-  }
-
   authenticate(scheme: string, auth: Uint8Array): Promise<void> {
     if (this.#over !== undefined) return Promise.reject(this.#refusal(undefined));
     this.#begin(Xid.auth, OpCode.auth);

@@ -192,9 +192,11 @@ export class Client implements Operations {
   async multiRead(operations: readonly ReadOperation[]): Promise<readonly ReadResult[]> {
     const moved = operations.map((operation) => this.#moved(operation));
     const results = await this.#run("/", (connection) => connection.multiRead(moved));
-    return results.map((result) =>
-      result.type === "error" ? { ...result, error: this.#mapped(result.error) } : result,
-    );
+    return results.map((result) => {
+      if (result.type !== "error") return result;
+      const { number, operation } = result.error;
+      return { ...result, error: new ZooKeeperError(number, operations[operation ?? -1]?.path, operation) };
+    });
   }
 
   async getEphemerals(prefix = "/"): Promise<readonly string[]> {
@@ -237,16 +239,17 @@ export class Client implements Operations {
     };
     const stream = new WatchStream(capacity, stop);
     const end = (): void => void stream.return();
-    await this.#call(path, (connection) => {
-      const child = recursive ? this.#watches.standingAt(at).child : [];
-      const added = connection.addWatch(at, recursive ? "persistent-recursive" : "persistent", (code) => {
-        if (code !== 0) return;
+    try {
+      await this.#call(path, (connection) => {
+        // From here on it is known that the server is being asked: whoever removes a watch of the path sets it again.
         this.#watches.addPersistent(kind, at, sink);
         this.#streams.add(stream);
+        return this.#addWatch(connection, at, kind);
       });
-      const mended = connection.setWatches({ ...noWatches, child }, this.#link.lastZxid);
-      return Promise.all([added, mended]);
-    });
+    } catch (error) {
+      end();
+      throw error;
+    }
     signal?.addEventListener("abort", end);
     if (signal?.aborted === true) end();
     return stream;
@@ -296,9 +299,20 @@ export class Client implements Operations {
     return { ...operation, path: at };
   }
 
-  #mapped<T>(error: T): T | ZooKeeperError {
-    if (!(error instanceof ZooKeeperError) || error.path === undefined) return error;
-    return new ZooKeeperError(error.number, this.#chroot.fromServer(error.path), error.operation);
+  /** The error with the path as the caller knows it. */
+  #mapped(error: unknown): unknown {
+    if (error instanceof ZooKeeperError && error.path !== undefined) {
+      return new ZooKeeperError(error.number, this.#chroot.fromServer(error.path), error.operation);
+    }
+    if (error instanceof ConnectionError && error.path !== undefined) {
+      const { code, message, outcome, cause } = error;
+      return new ConnectionError(code, message, {
+        outcome,
+        cause,
+        path: this.#chroot.fromServer(error.path),
+      });
+    }
+    return error;
   }
 
   #mappedEvent(event: WatchEvent): WatchEvent {
@@ -329,12 +343,25 @@ export class Client implements Operations {
     ]);
   }
 
-  /** What is removed at the server are all watches of the path: the others are set again at once, as if never gone. */
+  async #addWatch(connection: Connection, at: string, kind: PersistentKind): Promise<void> {
+    const since = this.#link.lastZxid;
+    await connection.addWatch(at, kind === "recursive" ? "persistent-recursive" : "persistent");
+    if (kind !== "recursive") return;
+    // Not before: a read that sets one may have been under way.
+    await connection.setWatches({ ...noWatches, child: this.#watches.standingAt(at).child }, since);
+  }
+
+  /** What is removed at the server are all watches of the path: those that still count are set again, without a gap. */
   #unwatch(at: string): void {
     const connection = this.#link.connection;
     if (connection === undefined) return;
-    connection.removeWatches(at, "any").catch(() => {});
-    this.#setWatches(connection, this.#watches.standingAt(at), this.#link.lastZxid).catch(() => {});
+    const since = this.#link.lastZxid;
+    const again = (): Promise<unknown> => this.#setWatches(connection, this.#watches.standingAt(at), since);
+    // In vain when the connection has ended: on the next one they are all set.
+    connection
+      .removeWatches(at, "any")
+      .then(again, again)
+      .catch(() => {});
   }
 
   #connected(connection: Connection, first: boolean): void {

@@ -19,6 +19,7 @@ import { pathProblem } from "./paths.js";
 import type { Reader } from "./reader.js";
 import {
   type AclEntry,
+  aclProblem,
   type Created,
   type NodeAcl,
   type NodeChildren,
@@ -151,7 +152,8 @@ export class Connection implements Operations {
   }
 
   setAcl(path: string, acl: readonly AclEntry[], aversion = ANY_VERSION): Promise<Stat> {
-    const out = this.#begin(OpCode.setAcl, path, pathProblem(path) ?? versionProblem(aversion));
+    const problem = pathProblem(path) ?? aclProblem(acl) ?? versionProblem(aversion);
+    const out = this.#begin(OpCode.setAcl, path, problem);
     if (out instanceof Error) return Promise.reject(out);
     out.string(path);
     writeAcl(out, acl);
@@ -175,10 +177,10 @@ export class Connection implements Operations {
     return results;
   }
 
-  multiRead(operations: readonly ReadOperation[]): Promise<readonly ReadResult[]> {
+  async multiRead(operations: readonly ReadOperation[]): Promise<readonly ReadResult[]> {
     const problem = operations.map(({ path }) => pathProblem(path)).find((found) => found !== undefined);
     const out = this.#begin(OpCode.multiRead, undefined, problem);
-    if (out instanceof Error) return Promise.reject(out);
+    if (out instanceof Error) throw out;
     writeMultiRead(out, operations);
     return this.#channel.end(undefined, (reader) => readMultiRead(reader, operations));
   }
@@ -209,7 +211,7 @@ export class Connection implements Operations {
 
   /** Has all changes reported until `removeWatches`, on this connection. ZooKeeper 3.6 and later. */
   addWatch(path: string, mode: WatchMode, replied?: (code: number) => void): Promise<void> {
-    const out = this.#begin(OpCode.addWatch, path, pathProblem(path));
+    const out = this.#begin(OpCode.addWatch, path, pathProblem(path) ?? oneOfProblem(modes, mode));
     if (out instanceof Error) return Promise.reject(out);
     out.string(path);
     out.int32(modes[mode]);
@@ -284,7 +286,7 @@ export class Connection implements Operations {
   }
 
   #watches(type: number, path: string, kind: WatcherKind): Promise<void> {
-    const out = this.#begin(type, path, pathProblem(path));
+    const out = this.#begin(type, path, pathProblem(path) ?? oneOfProblem(watcherKinds, kind));
     if (out instanceof Error) return Promise.reject(out);
     out.string(path);
     out.int32(watcherKinds[kind]);
@@ -299,6 +301,11 @@ export class Connection implements Operations {
 function versionProblem(version: number): TypeError | undefined {
   if (Number.isInteger(version) && version >= -0x8000_0000 && version <= 0x7fff_ffff) return undefined;
   return badArgument(`a version must be a 32-bit integer, not ${version}`);
+}
+
+function oneOfProblem(names: Readonly<Record<string, number>>, name: string): TypeError | undefined {
+  if (Object.hasOwn(names, name)) return undefined;
+  return badArgument(`${JSON.stringify(name)} is none of ${Object.keys(names).join(", ")}`);
 }
 
 function readIdentities(reader: Reader): readonly Identity[] {

@@ -2,7 +2,7 @@ import { OpCode } from "./codes.js";
 import { badArgument } from "./errors.js";
 import type { Outbox } from "./outbox.js";
 import { pathProblem, sequentialPathProblem } from "./paths.js";
-import { type AclEntry, OPEN_ACL, writeAcl } from "./records.js";
+import { type AclEntry, aclProblem, OPEN_ACL, writeAcl } from "./records.js";
 
 export interface CreateOptions {
   /** Deleted by the server when this session ends. */
@@ -31,7 +31,8 @@ export function createProblem(path: unknown, data: unknown, options: CreateOptio
   if (ttlMs !== undefined && !(Number.isInteger(ttlMs) && ttlMs > 0 && ttlMs <= LONGEST_TTL_MS)) {
     return badArgument(`ttlMs must be an integer from 1 to ${LONGEST_TTL_MS}, not ${ttlMs}`);
   }
-  return (sequential ? sequentialPathProblem(path) : pathProblem(path)) ?? dataProblem(data);
+  const problem = (sequential ? sequentialPathProblem(path) : pathProblem(path)) ?? dataProblem(data);
+  return problem ?? (options.acl === undefined ? undefined : aclProblem(options.acl));
 }
 
 export function dataProblem(data: unknown): TypeError | undefined {

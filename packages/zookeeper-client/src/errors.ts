@@ -11,10 +11,10 @@ export class ZooKeeperError extends Error {
   /** In a `multi`: the index of the operation that failed. */
   readonly operation: number | undefined;
 
-  constructor(number: number, path?: string, operation?: number) {
+  constructor(number: number, path?: string, operation?: number, message?: string) {
     const at = path === undefined ? "" : ` at ${path}`;
     const of = operation === undefined ? "" : `, operation ${operation}`;
-    super(`ZooKeeper answered ${codeName(number)} (${number})${at}${of}`);
+    super(message ?? `ZooKeeper answered ${codeName(number)} (${number})${at}${of}`);
     this.code = codeName(number);
     this.number = number;
     this.path = path;

@@ -15,6 +15,7 @@ export class Outbox {
   #start = 0;
   #end = 0;
   #frame = 0;
+  #open = false;
 
   get length(): number {
     return this.#end - this.#start;
@@ -22,6 +23,8 @@ export class Outbox {
 
   /** Begins a packet. It counts only once `endFrame` was called. */
   beginFrame(): void {
+    this.#abandonFrame();
+    this.#open = true;
     this.#frame = this.#end - this.#start;
     this.#reserve(LENGTH_BYTES);
     this.#end += LENGTH_BYTES;
@@ -32,15 +35,23 @@ export class Outbox {
     const at = this.#start + this.#frame;
     const length = this.#end - at - LENGTH_BYTES;
     this.#view.setInt32(at, length);
+    this.#open = false;
     return length;
   }
 
   cancelFrame(): void {
     this.#end = this.#start + this.#frame;
+    this.#open = false;
+  }
+
+  /** Whatever made the writer give up half-way: half a packet would garble all that follow. */
+  #abandonFrame(): void {
+    if (this.#open) this.cancelFrame();
   }
 
   /** Hands out what was written since the last time. */
   take(): Buffer {
+    this.#abandonFrame();
     const bytes = this.#slab.subarray(this.#start, this.#end);
     this.#start = this.#end;
     return bytes;

@@ -1,3 +1,4 @@
+import { Code } from "./codes.js";
 import type { Address } from "./connect-string.js";
 import type { Connection } from "./connection.js";
 import { ConnectionError, ZooKeeperError } from "./errors.js";
@@ -147,7 +148,7 @@ export class Reconnector {
     // The server counts from when it heard the latest request, which is no earlier than when that was sent.
     const leftMs = connection.lastAckSentAtMs + connection.session.timeoutMs - performance.now();
     clearTimeout(this.#expiry);
-    this.#expiry = setTimeout(() => this.#lost(new ZooKeeperError(-112)), Math.max(0, leftMs));
+    this.#expiry = setTimeout(() => this.#lost(presumedOver(connection.session)), Math.max(0, leftMs));
     void this.#reconnect(connection.session);
   }
 
@@ -176,6 +177,11 @@ export class Reconnector {
       }
     }
   }
+}
+
+function presumedOver({ timeoutMs }: Session): ZooKeeperError {
+  const message = `the session is presumed over: nothing was heard for its timeout of ${timeoutMs} ms`;
+  return new ZooKeeperError(Code.SESSIONEXPIRED, undefined, undefined, message);
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

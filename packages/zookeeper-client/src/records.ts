@@ -1,3 +1,4 @@
+import { badArgument } from "./errors.js";
 import type { Outbox } from "./outbox.js";
 import type { Reader } from "./reader.js";
 
@@ -123,6 +124,17 @@ export function readAcl(reader: Reader): NodeAcl {
 }
 
 export function readNothing(): void {}
+
+export function aclProblem(acl: unknown): TypeError | undefined {
+  const sound = Array.isArray(acl) && acl.every(isAclEntry);
+  return sound ? undefined : badArgument("an access control list must hold { permissions, scheme, id }");
+}
+
+function isAclEntry(entry: unknown): boolean {
+  if (typeof entry !== "object" || entry === null) return false;
+  const { permissions, scheme, id } = entry as Partial<AclEntry>;
+  return Number.isInteger(permissions) && typeof scheme === "string" && typeof id === "string";
+}
 
 export function writeAcl(out: Outbox, acl: readonly AclEntry[]): void {
   out.int32(acl.length);

@@ -233,6 +233,27 @@ describe("streams", () => {
     },
   );
 
+  test("that end leave alone what was asked for at the same moment", async () => {
+    const client = await openClient(server.url);
+    await client.create("/moment", nothing);
+    const events: WatchEvent[] = [];
+    const first = await client.watch("/moment");
+    const reading = client.getData("/moment", { watch: (event) => events.push(event) });
+    const opening = client.watch("/moment");
+    await first.return();
+    const [second] = await Promise.all([opening, reading]);
+    await client.sync("/");
+    await client.setData("/moment", nothing);
+    expect(shown(events)).toEqual(["changed /moment"]);
+    expect(await take(second, 1)).toMatchObject([{ type: "changed", path: "/moment" }]);
+    const readingToo = client.getData("/moment", { watch: (event) => events.push(event) });
+    await second.return();
+    await readingToo;
+    await client.sync("/");
+    await client.setData("/moment", nothing);
+    expect(events).toHaveLength(2);
+  });
+
   test("are not ended by a one-shot watch of the same path", async () => {
     const client = await openClient(server.url);
     await client.create("/mixed", nothing);

@@ -134,6 +134,10 @@ describe("nodes", () => {
     await expect(connection.setData("/x", nothing, 1.5)).rejects.toThrow(/version/);
     // @ts-expect-error JavaScript may pass anything
     await expect(connection.setData("/x", "text")).rejects.toThrow(/Uint8Array/);
+    // @ts-expect-error likewise
+    await expect(connection.setAcl("/x", [{}])).rejects.toThrow(TypeError);
+    // @ts-expect-error likewise
+    await expect(connection.addWatch("/x", "forever")).rejects.toThrow(/persistent/);
   });
 });
 

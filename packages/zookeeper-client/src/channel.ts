@@ -153,6 +153,16 @@ export class Channel {
     });
   }
 
+  /**
+   * One step of a SASL exchange. The server answers it at once: it must not be asked anything else before.
+   */
+  sasl(token: Uint8Array): Promise<Buffer> {
+    const refusal = this.begin(OpCode.sasl, undefined);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    this.#out.bytes(token);
+    return this.end(undefined, (reader) => reader.bytes());
+  }
+
   /** Asks the server to end the session. Requests after this one are refused. */
   closeSession(): Promise<void> {
     const refusal = this.#over !== undefined || this.#closing ? this.#refusal(undefined) : undefined;

@@ -19,7 +19,10 @@ import { armed, type PersistentKind, Watches, type WatchListener } from "./watch
 export type ClientState = "connected" | "suspended" | "lost" | "closed";
 
 export interface ClientOptions
-  extends Pick<ConnectionOptions, "auth" | "tls" | "readOnly" | "limits" | "sessionTimeoutMs" | "signal"> {
+  extends Pick<
+    ConnectionOptions,
+    "auth" | "sasl" | "tls" | "readOnly" | "limits" | "sessionTimeoutMs" | "signal"
+  > {
   /** `host:port,host:port/chroot`; the port defaults to 2181, an IPv6 address stands in brackets. */
   readonly servers: string;
   /** How long one server may take when the session is opened. Default 10,000. */
@@ -86,9 +89,10 @@ export class Client implements Operations {
     const { addresses, chroot } = parseConnectString(options.servers);
     this.#options = options;
     this.#chroot = new Chroot(chroot);
-    const { auth, tls, readOnly, limits, sessionTimeoutMs, signal } = options;
+    const { auth, sasl, tls, readOnly, limits, sessionTimeoutMs, signal } = options;
     this.#link = new Reconnector({
       ...(auth === undefined ? {} : { auth }),
+      ...(sasl === undefined ? {} : { sasl }),
       ...(tls === undefined ? {} : { tls }),
       ...(readOnly === undefined ? {} : { readOnly }),
       ...(limits === undefined ? {} : { limits }),

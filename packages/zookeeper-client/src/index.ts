@@ -11,6 +11,7 @@ export { type Address, parseConnectString, type Servers } from "./connect-string
 export { Connection, type ReadOptions, type WatcherKind, type WatchMode } from "./connection.js";
 export type { CreateOptions } from "./create-mode.js";
 export type { TlsOptions } from "./dial.js";
+export type { SaslCredentials } from "./digest-md5.js";
 export { ConnectionError, type ConnectionErrorCode, type Outcome, ZooKeeperError } from "./errors.js";
 export type { WatchEvent, WatchEventType } from "./events.js";
 export type {

@@ -1,6 +1,8 @@
 import { Channel, type ChannelLimits } from "./channel.js";
+import { Code } from "./codes.js";
 import { Connection } from "./connection.js";
 import { connectFailed, type TlsOptions } from "./dial.js";
+import { answerTo, type SaslCredentials, saslProblem } from "./digest-md5.js";
 import { badArgument, ZooKeeperError } from "./errors.js";
 import type { WatchEvent } from "./events.js";
 import type { HandshakeReply } from "./handshake.js";
@@ -46,6 +48,8 @@ export interface ConnectionOptions {
   readonly resume?: SessionKey;
   /** Presented with the handshake; the connection opens only if the server takes them all. */
   readonly auth?: readonly Credentials[];
+  /** Proved right after the handshake; the connection opens only if the server, too, proves that it knows the password. */
+  readonly sasl?: SaslCredentials;
   /** TLS, with these options of Node's `tls.connect`. Default: plain TCP. */
   readonly tls?: TlsOptions;
   /** Accept a server that serves reads only, as one without a quorum may. Default false. */
@@ -84,6 +88,8 @@ export function openConnection(options: ConnectionOptions): Promise<Connection> 
   return new Promise((resolve, reject) => {
     checkInteger("sessionTimeoutMs", sessionTimeoutMs, 1, 0x7fff_ffff);
     checkInteger("port", port, 1, 65_535);
+    const problem = options.sasl === undefined ? undefined : saslProblem(options.sasl);
+    if (problem !== undefined) return reject(problem);
     if (signal?.aborted === true) return reject(signal.reason);
     let settled = false;
     const settle = (): boolean => {
@@ -121,7 +127,8 @@ export function openConnection(options: ConnectionOptions): Promise<Connection> 
         opened(reply);
         const made = connection;
         if (made === undefined) return;
-        Promise.all(authenticated).then(() => settle() && resolve(made), fail);
+        const proved = options.sasl === undefined ? undefined : prove(channel, options.sasl);
+        Promise.all([proved, ...authenticated]).then(() => settle() && resolve(made), fail);
       },
       event: (event) => observer.event?.(event),
       acknowledged: (sentAtMs) => observer.acknowledged?.(sentAtMs),
@@ -137,6 +144,12 @@ export function openConnection(options: ConnectionOptions): Promise<Connection> 
     for (const request of authenticated) request.catch(() => {});
     signal?.addEventListener("abort", onAbort);
   });
+}
+
+async function prove(channel: Channel, credentials: SaslCredentials): Promise<void> {
+  const { token, accepts } = answerTo(await channel.sasl(new Uint8Array(0)), credentials);
+  // A server that refuses the credentials answers with nothing, unless it demands them.
+  if (!accepts(await channel.sasl(token))) throw new ZooKeeperError(Code.AUTHFAILED);
 }
 
 function checkInteger(name: string, value: number, least: number, most: number): void {

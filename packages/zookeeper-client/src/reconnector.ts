@@ -10,7 +10,7 @@ const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 1_000;
 const SHORTEST_ATTEMPT_MS = 250;
 
-type Fixed = "auth" | "tls" | "readOnly" | "limits" | "sessionTimeoutMs";
+type Fixed = "auth" | "sasl" | "tls" | "readOnly" | "limits" | "sessionTimeoutMs";
 
 export interface ReconnectorOptions extends Pick<ConnectionOptions, Fixed> {
   readonly addresses: readonly Address[];
@@ -106,8 +106,8 @@ export class Reconnector {
     const address = this.#addresses[this.#next++ % this.#addresses.length];
     if (address === undefined) throw new Error("no servers");
     let made: Connection | undefined;
-    const { auth, tls, readOnly, limits, sessionTimeoutMs } = this.#options;
-    const given = { auth, tls, readOnly, limits, sessionTimeoutMs };
+    const { auth, sasl, tls, readOnly, limits, sessionTimeoutMs } = this.#options;
+    const given = { auth, sasl, tls, readOnly, limits, sessionTimeoutMs };
     return openConnection({
       ...definedOf(given),
       ...address,

@@ -192,6 +192,46 @@ describe("with credentials", () => {
   });
 });
 
+describe("with SASL", () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    const login = file("jaas.conf");
+    const module = "org.apache.zookeeper.server.auth.DigestLoginModule";
+    writeFileSync(login, `Server { ${module} required user_bob="the-secret-of-bob"; };\n`);
+    server = await startZooKeeper({
+      controllable: true,
+      config: { "authProvider.sasl": "org.apache.zookeeper.server.auth.SASLAuthenticationProvider" },
+      jvmArgs: [`-Djava.security.auth.login.config=${login}`],
+    });
+  });
+  afterAll(() => server.stop());
+  const sasl = { mechanism: "DIGEST-MD5", username: "bob", password: "the-secret-of-bob" } as const;
+
+  test("a client is known by its name, on each connection", async () => {
+    const client = await openClient(server.url, { sasl });
+    expect(await client.whoAmI()).toContainEqual({ scheme: "sasl", id: "bob" });
+    const acl = [{ permissions: Permission.ALL, scheme: "sasl", id: "bob" }];
+    await client.create("/of-bob", nothing, { acl });
+    await expect((await open(server)).connection.getData("/of-bob")).rejects.toMatchObject({
+      code: "NOAUTH",
+    });
+    await server.control?.restart();
+    await client.setData("/of-bob", bytes("x"));
+  });
+
+  test("a wrong password opens no connection, and is not shown", async () => {
+    for (const wrong of [{ password: "not-the-secret" }, { username: "eve", password: "not-the-secret" }]) {
+      const error: unknown = await open(server, { sasl: { ...sasl, ...wrong } }).catch(
+        (failure: unknown) => failure,
+      );
+      expect(inspect(error, { depth: 10, showHidden: true })).not.toContain("secret");
+      expect(error).toMatchObject({ name: expect.stringMatching(/ZooKeeperError|ConnectionError/) });
+    }
+    // @ts-expect-error JavaScript may pass anything
+    await expect(open(server, { sasl: { mechanism: "PLAIN" } })).rejects.toThrow(TypeError);
+  });
+});
+
 test("over IPv6 a session works", async () => {
   const server = await startZooKeeper({ controllable: true, config: { clientPortAddress: "::" } });
   try {

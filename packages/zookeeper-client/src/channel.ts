@@ -126,6 +126,24 @@ export class Channel {
     read: (reader: Reader) => T,
     replied?: (code: number) => void,
   ): Promise<T> {
+    return this.#end(path, read, false, replied);
+  }
+
+  /** Ends the request begun, and resolves with its reply; with `undefined` if that is `NONODE`. */
+  endOptional<T>(
+    path: string,
+    read: (reader: Reader) => T,
+    replied?: (code: number) => void,
+  ): Promise<T | undefined> {
+    return this.#end<T | undefined>(path, read, true, replied);
+  }
+
+  #end<T>(
+    path: string | undefined,
+    read: (reader: Reader) => T,
+    mayBeAbsent: boolean,
+    replied: ((code: number) => void) | undefined,
+  ): Promise<T> {
     const length = this.#out.endFrame();
     if (length > this.#options.maxRequestBytes) {
       this.#out.cancelFrame();
@@ -133,7 +151,8 @@ export class Channel {
       return Promise.reject(badArgument(`a request of ${length} bytes, where the limit is ${limit}`));
     }
     return new Promise<T>((resolve, reject) => {
-      this.#pending.push({ xid: this.#xid, path, batch: this.#batch, read, replied, resolve, reject });
+      const batch = this.#batch;
+      this.#pending.push({ xid: this.#xid, path, batch, read, mayBeAbsent, replied, resolve, reject });
       this.#schedule();
     });
   }
@@ -147,8 +166,8 @@ export class Channel {
     this.#out.endFrame();
     return new Promise((resolve, reject) => {
       const batch = this.#batch;
-      const read = (): void => {};
-      this.#auths.push({ xid: Xid.auth, path: undefined, batch, read, replied: undefined, resolve, reject });
+      const nothing = { path: undefined, read: () => {}, mayBeAbsent: false, replied: undefined };
+      this.#auths.push({ xid: Xid.auth, batch, ...nothing, resolve, reject });
       this.#schedule();
     });
   }
@@ -295,7 +314,7 @@ export class Channel {
     this.#acknowledge(pending.batch);
     const { replied } = pending;
     if (replied !== undefined) callBack(() => replied(code));
-    if (code === Code.OK) pending.resolve(value as never);
+    if (code === Code.OK || (code === Code.NONODE && pending.mayBeAbsent)) pending.resolve(value as never);
     else pending.reject(new ZooKeeperError(code, pending.path));
   }
 

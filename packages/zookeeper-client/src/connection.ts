@@ -115,13 +115,12 @@ export class Connection implements Operations {
   }
 
   /** Resolves with `undefined` when there is no node. With `watch`, its creation is reported then. */
-  async exists(path: string, options: ReadOptions = nothing): Promise<Stat | undefined> {
-    try {
-      return await this.#read(OpCode.exists, path, options, readStat);
-    } catch (error) {
-      if (ZooKeeperError.is(error, "NONODE")) return undefined;
-      throw error;
-    }
+  exists(path: string, options: ReadOptions = nothing): Promise<Stat | undefined> {
+    const out = this.#begin(OpCode.exists, path, pathProblem(path));
+    if (out instanceof Error) return Promise.reject(out);
+    out.string(path);
+    out.bool(options.watch ?? false);
+    return this.#channel.endOptional(path, readStat, options.replied);
   }
 
   /** With `NONODE`. `watch` sets a watch only if there is a node. */

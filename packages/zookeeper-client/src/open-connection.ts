@@ -67,7 +67,7 @@ const DEFAULT_PORT = 2181;
 const DEFAULT_SESSION_TIMEOUT_MS = 30_000;
 const DEFAULT_TIMEOUT_MS = 10_000;
 const MIB = 1024 * 1024;
-const defaultLimits: ChannelLimits = {
+export const defaultLimits: ChannelLimits = {
   maxRequestBytes: MIB - 1,
   maxReplyBytes: 64 * MIB,
   maxPendingRequests: 65_536,

@@ -12,6 +12,8 @@ export interface Pending {
   readonly path: string | undefined;
   readonly batch: Batch;
   readonly read: (reader: Reader) => unknown;
+  /** `NONODE` is an answer like any other: the request resolves with `undefined`. */
+  readonly mayBeAbsent: boolean;
   /** Called in the order of the wire, before anything that came after the reply is looked at. */
   readonly replied: ((code: number) => void) | undefined;
   readonly resolve: (value: never) => void;

@@ -3,7 +3,7 @@ import type { Address } from "./connect-string.js";
 import type { Connection } from "./connection.js";
 import { ConnectionError, ZooKeeperError } from "./errors.js";
 import type { WatchEvent } from "./events.js";
-import { type ConnectionOptions, openConnection } from "./open-connection.js";
+import { type ConnectionOptions, defaultLimits, openConnection } from "./open-connection.js";
 import type { Session } from "./session.js";
 
 const FIRST_PAUSE_MS = 20;
@@ -85,6 +85,13 @@ export class Reconnector {
   ready(): Promise<Connection> {
     if (this.#over !== undefined) return Promise.reject(this.#over.error);
     if (this.#connection !== undefined) return Promise.resolve(this.#connection);
+    if (
+      this.#waiters.length >= (this.#options.limits?.maxPendingRequests ?? defaultLimits.maxPendingRequests)
+    ) {
+      return Promise.reject(
+        new ConnectionError("QUEUE_FULL", "too many requests are waiting for a connection"),
+      );
+    }
     return new Promise((resolve, reject) => {
       this.#waiters.push({ resolve, reject });
     });

@@ -322,6 +322,41 @@ describe("a session", () => {
     );
   });
 
+  test("moves to another server when its own is gone, and asks there in order", async () => {
+    const both = [await proxy(), await proxy()] as const;
+    const states: ClientState[] = [];
+    const stateChanged = (state: ClientState): void => void states.push(state);
+    const client = await openClient(both.map(({ url }) => url).join(), { stateChanged });
+    await client.create("/moving", nothing, { ephemeral: true });
+    const id = client.sessionId;
+    for (let i = 0; i < 4; i++) {
+      const gone = both.find(({ connections }) => connections > 0) ?? both[0];
+      await gone.refuse();
+      // It may be back before one looks.
+      await vi.waitUntil(() => states.filter((state) => state === "suspended").length > i);
+      const order: number[] = [];
+      const asked = [0, 1, 2].map((n) =>
+        client.setData("/moving", bytes(String(n))).then(() => order.push(n)),
+      );
+      await Promise.all(asked);
+      expect(order).toEqual([0, 1, 2]);
+      expect((await client.getData("/moving")).data.toString()).toBe("2");
+      await gone.accept();
+    }
+    expect(client.sessionId).toBe(id);
+  });
+
+  test("without a connection lets only so many requests wait", async () => {
+    const between = await proxy();
+    const client = await openClient(between.url, { limits: { maxPendingRequests: 2 } });
+    await between.refuse();
+    await vi.waitUntil(() => client.state === "suspended");
+    const waiting = [client.exists("/"), client.exists("/")];
+    await expect(client.exists("/")).rejects.toMatchObject({ code: "QUEUE_FULL", outcome: "not-sent" });
+    await between.accept();
+    await Promise.all(waiting);
+  });
+
   test("that is closed takes its nodes with it", async () => {
     const other = await openClient(server.url);
     const client = await openClient(server.url);

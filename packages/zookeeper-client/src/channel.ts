@@ -13,7 +13,7 @@ import { Frames } from "./frames.js";
 import { type HandshakeReply, type HandshakeRequest, readHandshake, writeHandshake } from "./handshake.js";
 import { Liveness } from "./liveness.js";
 import { Outbox } from "./outbox.js";
-import { type Batch, type Pending, PendingQueue } from "./pending.js";
+import { type Batch, type Pending, type PendingKind, PendingQueue } from "./pending.js";
 import { Reader } from "./reader.js";
 
 const LARGEST_XID = 0x7fff_ffff;
@@ -126,7 +126,7 @@ export class Channel {
     read: (reader: Reader) => T,
     replied?: (code: number) => void,
   ): Promise<T> {
-    return this.#end(path, read, false, replied);
+    return this.#end(path, read, "request", replied);
   }
 
   /** Ends the request begun, and resolves with its reply; with `undefined` if that is `NONODE`. */
@@ -135,13 +135,13 @@ export class Channel {
     read: (reader: Reader) => T,
     replied?: (code: number) => void,
   ): Promise<T | undefined> {
-    return this.#end<T | undefined>(path, read, true, replied);
+    return this.#end<T | undefined>(path, read, "optional", replied);
   }
 
   #end<T>(
     path: string | undefined,
     read: (reader: Reader) => T,
-    mayBeAbsent: boolean,
+    kind: PendingKind,
     replied: ((code: number) => void) | undefined,
   ): Promise<T> {
     const length = this.#out.endFrame();
@@ -152,7 +152,7 @@ export class Channel {
     }
     return new Promise<T>((resolve, reject) => {
       const batch = this.#batch;
-      this.#pending.push({ xid: this.#xid, path, batch, read, mayBeAbsent, replied, resolve, reject });
+      this.#pending.push({ xid: this.#xid, path, batch, kind, read, replied, resolve, reject });
       this.#schedule();
     });
   }
@@ -166,8 +166,9 @@ export class Channel {
     this.#out.endFrame();
     return new Promise((resolve, reject) => {
       const batch = this.#batch;
-      const nothing = { path: undefined, read: () => {}, mayBeAbsent: false, replied: undefined };
-      this.#auths.push({ xid: Xid.auth, batch, ...nothing, resolve, reject });
+      const kind = "authentication";
+      const nothing = { path: undefined, read: () => {}, replied: undefined };
+      this.#auths.push({ xid: Xid.auth, batch, kind, ...nothing, resolve, reject });
       this.#schedule();
     });
   }
@@ -179,7 +180,7 @@ export class Channel {
     const refusal = this.begin(OpCode.sasl, undefined);
     if (refusal !== undefined) return Promise.reject(refusal);
     this.#out.bytes(token);
-    return this.end(undefined, (reader) => reader.bytes());
+    return this.#end(undefined, (reader) => reader.bytes(), "authentication", undefined);
   }
 
   /** Asks the server to end the session. Requests after this one are refused. */
@@ -311,10 +312,10 @@ export class Channel {
     if (pending.batch.sentAtMs === undefined) throw badPacket(`a reply to ${xid}, which was not sent yet`);
     const value = code === Code.OK ? pending.read(reader) : undefined;
     queue.shift();
-    this.#acknowledge(pending.batch);
-    const { replied } = pending;
+    const { kind, replied } = pending;
+    if (kind !== "authentication") this.#acknowledge(pending.batch);
     if (replied !== undefined) callBack(() => replied(code));
-    if (code === Code.OK || (code === Code.NONODE && pending.mayBeAbsent)) pending.resolve(value as never);
+    if (code === Code.OK || (code === Code.NONODE && kind === "optional")) pending.resolve(value as never);
     else pending.reject(new ZooKeeperError(code, pending.path));
   }
 

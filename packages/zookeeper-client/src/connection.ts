@@ -82,7 +82,7 @@ export class Connection implements Operations {
 
   /**
    * When what the server has answered last was sent, by `performance.now()`: the session's timeout counts from then
-   * or later. Any reply counts: of the handshake, of requests, of pings.
+   * or later. Replies of the handshake, of requests and of pings count; those of authentication don't, as at the server.
    */
   get lastAckSentAtMs(): number {
     return this.#channel.lastAckSentAtMs;

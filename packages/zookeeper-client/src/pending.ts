@@ -6,14 +6,19 @@ export interface Batch {
   sentAtMs: number | undefined;
 }
 
+/**
+ * `"optional"`: `NONODE` is an answer like any other, and the request resolves with `undefined`. `"authentication"`: it
+ * has its own way in the server, where the session's timeout is not counted anew from it.
+ */
+export type PendingKind = "request" | "optional" | "authentication";
+
 /** A request that waits for its reply. */
 export interface Pending {
   readonly xid: number;
   readonly path: string | undefined;
   readonly batch: Batch;
   readonly read: (reader: Reader) => unknown;
-  /** `NONODE` is an answer like any other: the request resolves with `undefined`. */
-  readonly mayBeAbsent: boolean;
+  readonly kind: PendingKind;
   /** Called in the order of the wire, before anything that came after the reply is looked at. */
   readonly replied: ((code: number) => void) | undefined;
   readonly resolve: (value: never) => void;

@@ -97,7 +97,7 @@ describe("a server that sends anything", () => {
       const server = await fakeServer((socket) => {
         socket.write(granted(timeoutMs));
         onPackets(socket, (_, index) => {
-          if (index > 0) socket.write(Buffer.concat([announced, Buffer.alloc(10)]));
+          if (index > 0) socket.write(Buffer.concat([announced, Buffer.alloc(20_000)]));
         });
       });
       const connection = await openConnection({ ...server, sessionTimeoutMs: timeoutMs });

@@ -64,6 +64,16 @@ test("what is asked acknowledges as pings do, so that a busy connection sends no
   expect(between.bytes.toServer).toBe(49 + asked * 18);
 });
 
+test("authentication is answered, but no sign for the session", async () => {
+  const { connection, acknowledged } = await open(server, { sessionTimeoutMs: 60_000 });
+  const at = connection.lastAckSentAtMs;
+  await connection.addAuth("digest", "user:password");
+  expect(connection.lastAckSentAtMs).toBe(at);
+  await connection.sync("/");
+  expect(connection.lastAckSentAtMs).toBeGreaterThan(at);
+  expect(acknowledged).toHaveLength(2);
+});
+
 test("a pause of this process is no silence of the server", async () => {
   const { connection, ends } = await open(server, { sessionTimeoutMs: 2 * timeoutMs });
   const until = performance.now() + 1.6 * timeoutMs;

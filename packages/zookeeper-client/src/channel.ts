@@ -1,4 +1,6 @@
 import type { Socket } from "node:net";
+import { Acknowledgements } from "./acknowledgements.js";
+import { callBack } from "./call-back.js";
 import { Code, OpCode, Xid } from "./codes.js";
 import { type DialOptions, dial, readyEvent, type TlsOptions } from "./dial.js";
 import {
@@ -57,8 +59,7 @@ export class Channel {
   /** Of the ping that is under way. */
   #ping: Batch | undefined;
   #handshakeBatch: Batch;
-  #acknowledged: Batch | undefined;
-  #lastAckSentAtMs = Number.NEGATIVE_INFINITY;
+  readonly #acknowledged: Acknowledgements;
   #xid = 0;
   #zxidHigh = 0;
   #zxidLow = 0;
@@ -67,6 +68,7 @@ export class Channel {
 
   constructor(options: ChannelOptions) {
     this.#options = options;
+    this.#acknowledged = new Acknowledgements(options.acknowledged);
     this.#frames = new Frames(options.maxReplyBytes, (bytes, view, from, to, owned) => {
       this.#reader.reset(bytes, view, from, to, owned);
       if (this.#handshaken) this.#packet(this.#reader);
@@ -98,7 +100,7 @@ export class Channel {
   }
 
   get lastAckSentAtMs(): number {
-    return this.#lastAckSentAtMs;
+    return this.#acknowledged.sentAtMs;
   }
 
   get pendingRequests(): number {
@@ -284,7 +286,7 @@ export class Channel {
       silent: (silentMs) =>
         this.close(new ConnectionError("NO_ANSWER", `the server was silent for ${Math.round(silentMs)} ms`)),
     });
-    this.#acknowledge(this.#handshakeBatch);
+    this.#acknowledged.add(this.#handshakeBatch);
     this.#options.opened(reply);
   }
 
@@ -313,7 +315,7 @@ export class Channel {
     const value = code === Code.OK ? pending.read(reader) : undefined;
     queue.shift();
     const { kind, replied } = pending;
-    if (kind !== "authentication") this.#acknowledge(pending.batch);
+    if (kind !== "authentication") this.#acknowledged.add(pending.batch);
     if (replied !== undefined) callBack(() => replied(code));
     if (code === Code.OK || (code === Code.NONODE && kind === "optional")) pending.resolve(value as never);
     else pending.reject(new ZooKeeperError(code, pending.path));
@@ -336,18 +338,7 @@ export class Channel {
     const ping = this.#ping;
     if (ping?.sentAtMs === undefined) throw badPacket("an answer to a ping that was not sent");
     this.#ping = undefined;
-    this.#acknowledge(ping);
-  }
-
-  /** The server has seen the batch, and so did its clock of the session. */
-  #acknowledge(batch: Batch): void {
-    if (this.#acknowledged === batch || batch.sentAtMs === undefined) return;
-    this.#acknowledged = batch;
-    // A ping's answer may overtake a slower request's.
-    if (batch.sentAtMs <= this.#lastAckSentAtMs) return;
-    this.#lastAckSentAtMs = batch.sentAtMs;
-    const { sentAtMs } = batch;
-    callBack(() => this.#options.acknowledged(sentAtMs));
+    this.#acknowledged.add(ping);
   }
 }
 
@@ -357,15 +348,4 @@ function flush(channel: Channel): void {
 
 function expected(pending: Pending | undefined): string {
   return pending === undefined ? "none" : `one to ${pending.xid}`;
-}
-
-/** What a listener throws is its own affair: it must not pass for an error of the server. */
-function callBack(run: () => void): void {
-  try {
-    run();
-  } catch (error) {
-    process.nextTick(() => {
-      throw error;
-    });
-  }
 }

@@ -1,17 +1,18 @@
+import { Chroot } from "./chroot.js";
 import { parseConnectString } from "./connect-string.js";
-import type { Connection } from "./connection.js";
+import type { Connection, ReadOptions } from "./connection.js";
 import type { CreateOptions } from "./create-mode.js";
 import { ConnectionError, ZooKeeperError } from "./errors.js";
 import type { WatchEvent } from "./events.js";
 import type { MultiOperation, MultiResult, ReadOperation, ReadResult } from "./multi.js";
 import type { ConnectionOptions } from "./open-connection.js";
-import type { Identity, Operations } from "./operations.js";
-import { Chroot, pathProblem, sequentialPathProblem } from "./paths.js";
+import type { Operations } from "./operations.js";
+import { pathProblem, sequentialPathProblem } from "./paths.js";
 import { Reconnector } from "./reconnector.js";
-import type { AclEntry, Created, NodeAcl, NodeChildren, NodeData, Stat } from "./records.js";
-import type { StandingWatches } from "./set-watches.js";
+import type { AclEntry, Created, Identity, NodeAcl, NodeChildren, NodeData, Stat } from "./records.js";
+import { SessionWatches } from "./session-watches.js";
 import { WatchStream } from "./watch-stream.js";
-import { armed, type PersistentKind, Watches, type WatchListener } from "./watches.js";
+import type { OneShotKind, PersistentKind, WatchListener } from "./watches.js";
 
 /**
  * `"lost"`: the session is over, for ever. `"closed"`: by `close`. `"suspended"`: there is no connection at present.
@@ -48,8 +49,6 @@ export interface StreamOptions {
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const LONGEST_CLOSE_MS = 5_000;
 const DEFAULT_CAPACITY = 1_024;
-const NONODE = -101;
-const noWatches: StandingWatches = { data: [], exist: [], child: [], persistent: [], recursive: [] };
 
 /** Opens a session with one of the servers. Rejects as `openConnection` does, after each server was tried once. */
 export async function connect(options: ClientOptions): Promise<Client> {
@@ -71,14 +70,9 @@ let open: (client: Client) => Promise<void>;
 export class Client implements Operations {
   readonly #options: ClientOptions;
   readonly #chroot: Chroot;
-  readonly #watches = new Watches();
-  readonly #streams = new Set<WatchStream>();
+  readonly #watches: SessionWatches;
   readonly #link: Reconnector;
   #state: ClientState = "suspended";
-  /** Whether the watches stand on the present connection. */
-  #watching = true;
-  /** All events up to this transaction have been reported. */
-  #watchedZxid = 0n;
 
   static {
     open = (client) => client.#link.open();
@@ -105,6 +99,7 @@ export class Client implements Operations {
       lost: (error) => this.#ended("lost", error),
       event: (event) => this.#watches.dispatch(event),
     });
+    this.#watches = new SessionWatches(this.#link);
   }
 
   get state(): ClientState {
@@ -137,36 +132,17 @@ export class Client implements Operations {
 
   /** Resolves with `undefined` when there is no node. `watch` is told of its creation then. */
   exists(path: string, { watch }: WatchedReadOptions = {}): Promise<Stat | undefined> {
-    return this.#call(path, (connection, at) => {
-      if (watch === undefined) return connection.exists(at);
-      const add = (code: number): void => {
-        if (code === 0 || code === NONODE) this.#addOneShot(code === 0 ? "data" : "exist", at, watch);
-      };
-      return connection.exists(at, this.#watchesAlready(at) ? { replied: add } : armed(add));
-    });
+    return this.#call(path, (connection, at) => connection.exists(at, this.#armed("exist", at, watch)));
   }
 
   /** With `NONODE`. `watch` is set only if there is a node. */
   getData(path: string, { watch }: WatchedReadOptions = {}): Promise<NodeData> {
-    return this.#call(path, (connection, at) => {
-      if (watch === undefined) return connection.getData(at);
-      const add = (code: number): void => {
-        if (code === 0) this.#addOneShot("data", at, watch);
-      };
-      return connection.getData(at, this.#watchesAlready(at) ? { replied: add } : armed(add));
-    });
+    return this.#call(path, (connection, at) => connection.getData(at, this.#armed("data", at, watch)));
   }
 
   /** With `NONODE`. `watch` is set only if there is a node. */
   getChildren(path: string, { watch }: WatchedReadOptions = {}): Promise<NodeChildren> {
-    return this.#call(path, (connection, at) => {
-      if (watch === undefined) return connection.getChildren(at);
-      const add = (code: number): void => {
-        if (code === 0) this.#addOneShot("child", at, watch);
-      };
-      const already = this.#watches.isPersistent("persistent", at);
-      return connection.getChildren(at, already ? { replied: add } : armed(add));
-    });
+    return this.#call(path, (connection, at) => connection.getChildren(at, this.#armed("child", at, watch)));
   }
 
   setData(path: string, data: Uint8Array, version?: number): Promise<Stat> {
@@ -186,7 +162,7 @@ export class Client implements Operations {
   }
 
   async multi(operations: readonly MultiOperation[]): Promise<readonly MultiResult[]> {
-    const moved = operations.map((operation) => this.#moved(operation));
+    const moved = operations.map((operation) => this.#chroot.operation(operation));
     const results = await this.#run("/", (connection) => connection.multi(moved));
     return results.map((result) =>
       result.type === "create" ? { ...result, path: this.#chroot.fromServer(result.path) } : result,
@@ -194,7 +170,7 @@ export class Client implements Operations {
   }
 
   async multiRead(operations: readonly ReadOperation[]): Promise<readonly ReadResult[]> {
-    const moved = operations.map((operation) => this.#moved(operation));
+    const moved = operations.map((operation) => this.#chroot.operation(operation));
     const results = await this.#run("/", (connection) => connection.multiRead(moved));
     return results.map((result) => {
       if (result.type !== "error") return result;
@@ -235,21 +211,18 @@ export class Client implements Operations {
     signal?.throwIfAborted();
     const at = this.#chroot.toServer(path);
     const kind: PersistentKind = recursive ? "recursive" : "persistent";
-    const sink = { event: (event: WatchEvent) => stream.event(this.#mappedEvent(event)) };
-    const stop = (): void => {
-      signal?.removeEventListener("abort", end);
-      this.#streams.delete(stream);
-      if (this.#watches.removePersistent(kind, at, sink)) this.#unwatch(at);
+    const sink = {
+      event: (event: WatchEvent) => stream.event(this.#chroot.event(event)),
+      gap: () => stream.gap(),
+      fail: (error: unknown) => stream.fail(error),
     };
-    const stream = new WatchStream(capacity, stop);
+    const stream = new WatchStream(capacity, () => {
+      signal?.removeEventListener("abort", end);
+      this.#watches.remove(kind, at, sink);
+    });
     const end = (): void => void stream.return();
     try {
-      await this.#call(path, (connection) => {
-        // From here on it is known that the server is being asked: whoever removes a watch of the path sets it again.
-        this.#watches.addPersistent(kind, at, sink);
-        this.#streams.add(stream);
-        return this.#addWatch(connection, at, kind);
-      });
+      await this.#call(path, (connection) => this.#watches.add(connection, kind, at, sink));
     } catch (error) {
       end();
       throw error;
@@ -288,111 +261,27 @@ export class Client implements Operations {
       connection === undefined ? this.#link.ready().then((next) => run(next, at)) : run(connection, at);
     if (this.#chroot.isRoot) return result;
     return result.catch((error: unknown) => {
-      throw this.#mapped(error);
+      throw this.#chroot.error(error);
     });
   }
 
-  /** The operation with the server's path. One whose path can't be right stays as it is, to be refused. */
-  #moved<T extends { readonly path: string }>(operation: T): T {
-    if (this.#chroot.isRoot) return operation;
-    const { path } = operation;
-    const sequential = "sequential" in operation && operation.sequential === true;
-    const problem = sequential ? sequentialPathProblem(path) : pathProblem(path);
-    if (problem !== undefined) return operation;
-    const at = sequential ? this.#chroot.toServerSequential(path) : this.#chroot.toServer(path);
-    return { ...operation, path: at };
-  }
-
-  /** The error with the path as the caller knows it. */
-  #mapped(error: unknown): unknown {
-    if (error instanceof ZooKeeperError && error.path !== undefined) {
-      return new ZooKeeperError(error.number, this.#chroot.fromServer(error.path), error.operation);
-    }
-    if (error instanceof ConnectionError && error.path !== undefined) {
-      const { code, message, outcome, cause } = error;
-      return new ConnectionError(code, message, {
-        outcome,
-        cause,
-        path: this.#chroot.fromServer(error.path),
-      });
-    }
-    return error;
-  }
-
-  #mappedEvent(event: WatchEvent): WatchEvent {
-    return this.#chroot.isRoot ? event : { ...event, path: this.#chroot.fromServer(event.path) };
-  }
-
-  #addOneShot(kind: "data" | "exist" | "child", at: string, listener: WatchListener): void {
-    this.#watches.addOneShot(kind, at, (event) => listener(this.#mappedEvent(event)));
-  }
-
-  /*
-   * Servers before 3.9 know one mode of watch per path, connection and table, data or children, and the latest request
-   * decides (ZOOKEEPER-4466). So a one-shot watch is not asked for where a persistent one reports the same; and what a
-   * recursive one does to a one-shot watch of children, about which it reports nothing, is mended.
-   */
-  #watchesAlready(at: string): boolean {
-    return this.#watches.isPersistent("persistent", at) || this.#watches.isPersistent("recursive", at);
-  }
-
-  #setWatches(connection: Connection, standing: StandingWatches, sinceZxid: bigint): Promise<unknown> {
-    const recursive = (at: string): boolean =>
-      this.#watches.isPersistent("recursive", at) && !this.#watches.isPersistent("persistent", at);
-    const late = standing.child.filter(recursive);
-    const child = standing.child.filter((at) => !recursive(at));
-    return Promise.all([
-      connection.setWatches({ ...standing, child }, sinceZxid),
-      connection.setWatches({ ...noWatches, child: late }, sinceZxid),
-    ]);
-  }
-
-  async #addWatch(connection: Connection, at: string, kind: PersistentKind): Promise<void> {
-    const since = this.#link.lastZxid;
-    await connection.addWatch(at, kind === "recursive" ? "persistent-recursive" : "persistent");
-    if (kind !== "recursive") return;
-    // Not before: a read that sets one may have been under way.
-    await connection.setWatches({ ...noWatches, child: this.#watches.standingAt(at).child }, since);
-  }
-
-  /** What is removed at the server are all watches of the path: those that still count are set again, without a gap. */
-  #unwatch(at: string): void {
-    const connection = this.#link.connection;
-    if (connection === undefined) return;
-    const since = this.#link.lastZxid;
-    const again = (): Promise<unknown> => this.#setWatches(connection, this.#watches.standingAt(at), since);
-    // In vain when the connection has ended: on the next one they are all set.
-    connection
-      .removeWatches(at, "any")
-      .then(again, again)
-      .catch(() => {});
+  #armed(kind: OneShotKind, at: string, listener: WatchListener | undefined): ReadOptions | undefined {
+    if (listener === undefined) return undefined;
+    return this.#watches.armed(kind, at, (event) => listener(this.#chroot.event(event)));
   }
 
   #connected(connection: Connection, first: boolean): void {
-    if (!first) this.#watchAgain(connection);
+    if (!first) this.#watches.setAgain(connection);
     this.#change("connected", undefined);
   }
 
-  #watchAgain(connection: Connection): void {
-    this.#watching = false;
-    this.#setWatches(connection, this.#watches.standing(), this.#watchedZxid).then(
-      () => {
-        this.#watching = true;
-      },
-      (error: unknown) => connection.drop(error),
-    );
-    for (const stream of this.#streams) stream.gap();
-  }
-
   #disconnected(cause: unknown): void {
-    // If not all watches stood yet, those that did not may have missed something since the connection before.
-    if (this.#watching) this.#watchedZxid = this.#link.lastZxid;
+    this.#watches.disconnected();
     this.#change("suspended", cause);
   }
 
   #ended(state: ClientState, error: unknown): void {
-    for (const stream of this.#streams) stream.fail(error);
-    this.#streams.clear();
+    this.#watches.end(error);
     this.#change(state, error);
   }
 

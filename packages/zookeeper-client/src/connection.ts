@@ -13,7 +13,7 @@ import {
   writeMulti,
   writeMultiRead,
 } from "./multi.js";
-import type { Identity, Operations } from "./operations.js";
+import type { Operations } from "./operations.js";
 import type { Outbox } from "./outbox.js";
 import { pathProblem } from "./paths.js";
 import type { Reader } from "./reader.js";
@@ -21,12 +21,14 @@ import {
   type AclEntry,
   aclProblem,
   type Created,
+  type Identity,
   type NodeAcl,
   type NodeChildren,
   type NodeData,
   readAcl,
   readChildren,
   readCreated,
+  readIdentities,
   readNodeData,
   readNothing,
   readStat,
@@ -37,7 +39,6 @@ import type { Session } from "./session.js";
 import { batchesOf, type StandingWatches, setWatchesType, writeSetWatches } from "./set-watches.js";
 
 const ANY_VERSION = -1;
-const IDENTITY_LEAST_BYTES = 8;
 const nothing: ReadOptions = {};
 
 export interface ReadOptions {
@@ -305,14 +306,4 @@ function versionProblem(version: number): TypeError | undefined {
 function oneOfProblem(names: Readonly<Record<string, number>>, name: string): TypeError | undefined {
   if (Object.hasOwn(names, name)) return undefined;
   return badArgument(`${JSON.stringify(name)} is none of ${Object.keys(names).join(", ")}`);
-}
-
-function readIdentities(reader: Reader): readonly Identity[] {
-  const count = reader.count(IDENTITY_LEAST_BYTES);
-  const identities: Identity[] = [];
-  for (let i = 0; i < count; i++) {
-    const scheme = reader.string();
-    identities.push({ scheme, id: reader.string() });
-  }
-  return identities;
 }

@@ -31,11 +31,12 @@ export {
   type Limits,
   openConnection,
 } from "./open-connection.js";
-export type { Identity, Operations } from "./operations.js";
+export type { Operations } from "./operations.js";
 export {
   type AclEntry,
   CREATOR_ACL,
   type Created,
+  type Identity,
   type NodeAcl,
   type NodeChildren,
   type NodeData,

@@ -1,12 +1,6 @@
 import type { CreateOptions } from "./create-mode.js";
 import type { MultiOperation, MultiResult, ReadOperation, ReadResult } from "./multi.js";
-import type { AclEntry, Created, NodeAcl, NodeChildren, NodeData, Stat } from "./records.js";
-
-/** What a client has authenticated itself as. */
-export interface Identity {
-  readonly scheme: string;
-  readonly id: string;
-}
+import type { AclEntry, Created, Identity, NodeAcl, Stat } from "./records.js";
 
 /**
  * Requests to ZooKeeper that a connection and a client have in common. They take effect in the order of the calls.
@@ -41,5 +35,3 @@ export interface Operations {
   /** Presents further credentials. The connection ends if the server refuses them (`AUTHFAILED`). */
   addAuth(scheme: string, auth: string | Uint8Array): Promise<void>;
 }
-
-export type { Created, NodeAcl, NodeChildren, NodeData, Stat };

@@ -41,39 +41,3 @@ function isForbidden(unit: number): boolean {
 function wrong(path: string, rule: string): TypeError {
   return badArgument(`the path ${JSON.stringify(path.slice(0, 200))} ${rule}`);
 }
-
-/** The part of the tree that a client sees as the whole of it. */
-export class Chroot {
-  readonly #prefix: string;
-
-  constructor(path: string) {
-    this.#prefix = path === "/" ? "" : path;
-  }
-
-  /** Whether it is the whole tree. */
-  get isRoot(): boolean {
-    return this.#prefix === "";
-  }
-
-  /** Only for a path without a problem: any other could lead out of it. */
-  toServer(path: string): string {
-    if (this.#prefix === "") return path;
-    return path === "/" ? this.#prefix : this.#prefix + path;
-  }
-
-  /** Of a sequential node, whose name the server completes. */
-  toServerSequential(path: string): string {
-    return this.#prefix + path;
-  }
-
-  /** Whether a path of the server's is in it. */
-  holds(path: string): boolean {
-    return path === this.#prefix || path.startsWith(`${this.#prefix}/`);
-  }
-
-  fromServer(path: string): string {
-    if (this.#prefix === "") return path;
-    if (path === this.#prefix) return "/";
-    return this.holds(path) ? path.slice(this.#prefix.length) : path;
-  }
-}

@@ -43,6 +43,12 @@ export interface Created {
   readonly stat: Stat;
 }
 
+/** What a client has authenticated itself as. */
+export interface Identity {
+  readonly scheme: string;
+  readonly id: string;
+}
+
 /** Permissions, to be combined with `|`. */
 export const Permission = { READ: 1, WRITE: 2, CREATE: 4, DELETE: 8, ADMIN: 16, ALL: 31 } as const;
 
@@ -69,6 +75,7 @@ export const READ_ACL: readonly AclEntry[] = [
 export const CREATOR_ACL: readonly AclEntry[] = [{ permissions: Permission.ALL, scheme: "auth", id: "" }];
 
 const ACL_LEAST_BYTES = 12;
+const IDENTITY_LEAST_BYTES = 8;
 
 export function readStat(reader: Reader): Stat {
   const czxid = reader.int64();
@@ -121,6 +128,16 @@ export function readAcl(reader: Reader): NodeAcl {
     acl.push({ permissions, scheme, id: reader.string() });
   }
   return { acl, stat: readStat(reader) };
+}
+
+export function readIdentities(reader: Reader): readonly Identity[] {
+  const count = reader.count(IDENTITY_LEAST_BYTES);
+  const identities: Identity[] = [];
+  for (let i = 0; i < count; i++) {
+    const scheme = reader.string();
+    identities.push({ scheme, id: reader.string() });
+  }
+  return identities;
 }
 
 export function readNothing(): void {}

@@ -1,16 +1,19 @@
-import type { ReadOptions } from "./connection.js";
 import type { WatchEvent } from "./events.js";
 import type { StandingWatches } from "./set-watches.js";
 
 export type WatchListener = (event: WatchEvent) => void;
 
 /** Kinds of one-shot watches, as the server tells them apart when they are set again. */
-type OneShotKind = "data" | "exist" | "child";
+export type OneShotKind = "data" | "exist" | "child";
 export type PersistentKind = "persistent" | "recursive";
 
 /** Whoever receives what a persistent watch reports. */
 export interface PersistentSink {
   event(event: WatchEvent): void;
+  /** Events may have been missed. */
+  gap(): void;
+  /** There will be no more. */
+  fail(error: unknown): void;
 }
 
 type ByPath<T> = Map<string, Set<T>>;
@@ -91,17 +94,16 @@ export class Watches {
     return Object.values(this.#persistent).flatMap((map) => [...map.values()].flatMap((set) => [...set]));
   }
 
+  clear(): void {
+    for (const map of [...Object.values(this.#oneShot), ...Object.values(this.#persistent)]) map.clear();
+  }
+
   #fire(kind: OneShotKind, event: WatchEvent): void {
     const listeners = this.#oneShot[kind].get(event.path);
     if (listeners === undefined) return;
     this.#oneShot[kind].delete(event.path);
     for (const listener of listeners) listener(event);
   }
-}
-
-/** Options of a read that registers a listener at the moment from which the server's watch stands. */
-export function armed(add: (code: number) => void): ReadOptions {
-  return { watch: true, replied: add };
 }
 
 function report(sinks: ReadonlySet<PersistentSink> | undefined, event: WatchEvent): void {

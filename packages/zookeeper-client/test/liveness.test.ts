@@ -1,5 +1,6 @@
 import { type FaultProxy, startProxy, startZooKeeper, type TestServer } from "@conclave/test-servers";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { fakeServer, granted, onPackets, reply } from "./fake-server.js";
 import { bytes, nothing, open, SESSION_TIMEOUT_MS } from "./support.js";
 
 let server: TestServer;
@@ -26,6 +27,29 @@ describe("an idle connection", () => {
     for (const gap of gaps.slice(1)) expect(gap).toBeGreaterThan(timeoutMs / 3 - 5);
     expect(connection.lastAckSentAtMs).toBe(acknowledged.at(-1));
     expect(ends).toEqual([]);
+  });
+
+  test("takes the answer to a ping for a sign of when that was sent, not of when it was answered", async () => {
+    const pings: { readonly heardAtMs: number; readonly answeredAtMs: number }[] = [];
+    const slow = await fakeServer((socket) => {
+      onPackets(socket, (_, index) => {
+        if (index === 0) {
+          socket.write(granted(900));
+          return;
+        }
+        const heardAtMs = performance.now();
+        setTimeout(() => {
+          pings.push({ heardAtMs, answeredAtMs: performance.now() });
+          socket.write(reply(-2, 1n, 0));
+        }, 150);
+      });
+    });
+    const { acknowledged } = await open(slow);
+    await vi.waitUntil(() => acknowledged.length >= 4, { timeout: 10_000, interval: 5 });
+    for (const [i, sentAtMs] of acknowledged.slice(1).entries()) {
+      expect(sentAtMs).toBeLessThanOrEqual(pings[i]?.heardAtMs ?? 0);
+      expect(sentAtMs).toBeGreaterThan(pings[i - 1]?.answeredAtMs ?? 0);
+    }
   });
 
   test("ends when the server falls silent", async () => {

@@ -14,9 +14,10 @@ import { readEvent, type WatchEvent } from "./events.js";
 import { Frames } from "./frames.js";
 import { type HandshakeReply, type HandshakeRequest, readHandshake, writeHandshake } from "./handshake.js";
 import { Liveness } from "./liveness.js";
-import { Outbox } from "./outbox.js";
+import type { Outbox } from "./outbox.js";
 import { type Batch, type Pending, type PendingKind, PendingQueue } from "./pending.js";
 import { Reader } from "./reader.js";
+import { Sender } from "./sender.js";
 
 const LARGEST_XID = 0x7fff_ffff;
 /** What can't be a handshake's answer is another protocol's. */
@@ -45,20 +46,16 @@ export interface ChannelOptions extends ChannelLimits, Pick<DialOptions, "host" 
 export class Channel {
   readonly #options: ChannelOptions;
   readonly #socket: Socket;
-  readonly #out = new Outbox();
+  readonly #sender: Sender;
   readonly #frames: Frames;
   readonly #reader = new Reader();
   readonly #pending = new PendingQueue();
   readonly #auths = new PendingQueue();
   #liveness: Liveness | undefined;
   #handshaken = false;
-  #ready = false;
-  #blocked = false;
-  #flushing = false;
-  #batch: Batch = { sentAtMs: undefined };
   /** Of the ping that is under way. */
   #ping: Batch | undefined;
-  #handshakeBatch: Batch;
+  readonly #handshakeBatch: Batch;
   readonly #acknowledged: Acknowledgements;
   #xid = 0;
   #zxidHigh = 0;
@@ -74,18 +71,11 @@ export class Channel {
       if (this.#handshaken) this.#packet(this.#reader);
       else this.#answer(this.#reader);
     });
-    this.#handshakeBatch = this.#batch;
-    writeHandshake(this.#out, options.handshake);
     const { host, port, tls } = options;
     this.#socket = dial({ host, port, tls, received: (bytes, length) => this.#received(bytes, length) });
-    this.#socket.on(readyEvent(tls), () => {
-      this.#ready = true;
-      this.#flush();
-    });
-    this.#socket.on("drain", () => {
-      this.#blocked = false;
-      this.#flush();
-    });
+    this.#sender = new Sender(this.#socket, readyEvent(tls), (nowMs) => this.#liveness?.sent(nowMs));
+    this.#handshakeBatch = this.#sender.batch;
+    writeHandshake(this.#sender.out, options.handshake);
     this.#socket.on("error", (error) => this.close(error));
     this.#socket.on("end", () => this.close(this.#hungUp()));
     this.#socket.on("close", () => this.close(this.#hungUp()));
@@ -111,15 +101,15 @@ export class Channel {
   begin(type: number, path: string | undefined): ConnectionError | undefined {
     const { maxPendingRequests, maxQueuedBytes } = this.#options;
     if (this.#over !== undefined || this.#closing) return this.#refusal(path);
-    if (this.#pending.size >= maxPendingRequests || this.#out.length >= maxQueuedBytes) {
+    if (this.#pending.size >= maxPendingRequests || this.out.length >= maxQueuedBytes) {
       return new ConnectionError("QUEUE_FULL", "too many requests are waiting for the server", { path });
     }
-    this.#begin(this.#nextXid(), type);
+    this.#sender.begin(this.#nextXid(), type);
     return undefined;
   }
 
   get out(): Outbox {
-    return this.#out;
+    return this.#sender.out;
   }
 
   /** Ends the request begun, and resolves with its reply. */
@@ -146,32 +136,32 @@ export class Channel {
     kind: PendingKind,
     replied: ((code: number) => void) | undefined,
   ): Promise<T> {
-    const length = this.#out.endFrame();
+    const length = this.out.endFrame();
     if (length > this.#options.maxRequestBytes) {
-      this.#out.cancelFrame();
+      this.out.cancelFrame();
       const limit = this.#options.maxRequestBytes;
       return Promise.reject(badArgument(`a request of ${length} bytes, where the limit is ${limit}`));
     }
     return new Promise<T>((resolve, reject) => {
-      const batch = this.#batch;
+      const batch = this.#sender.batch;
       this.#pending.push({ xid: this.#xid, path, batch, kind, read, replied, resolve, reject });
-      this.#schedule();
+      this.#sender.schedule();
     });
   }
 
   authenticate(scheme: string, auth: Uint8Array): Promise<void> {
     if (this.#over !== undefined) return Promise.reject(this.#refusal(undefined));
-    this.#begin(Xid.auth, OpCode.auth);
-    this.#out.int32(0);
-    this.#out.string(scheme);
-    this.#out.bytes(auth);
-    this.#out.endFrame();
+    this.#sender.begin(Xid.auth, OpCode.auth);
+    this.out.int32(0);
+    this.out.string(scheme);
+    this.out.bytes(auth);
+    this.out.endFrame();
     return new Promise((resolve, reject) => {
-      const batch = this.#batch;
+      const batch = this.#sender.batch;
       const kind = "authentication";
       const nothing = { path: undefined, read: () => {}, replied: undefined };
       this.#auths.push({ xid: Xid.auth, batch, kind, ...nothing, resolve, reject });
-      this.#schedule();
+      this.#sender.schedule();
     });
   }
 
@@ -181,7 +171,7 @@ export class Channel {
   sasl(token: Uint8Array): Promise<Buffer> {
     const refusal = this.begin(OpCode.sasl, undefined);
     if (refusal !== undefined) return Promise.reject(refusal);
-    this.#out.bytes(token);
+    this.out.bytes(token);
     return this.#end(undefined, (reader) => reader.bytes(), "authentication", undefined);
   }
 
@@ -189,7 +179,7 @@ export class Channel {
   closeSession(): Promise<void> {
     const refusal = this.#over !== undefined || this.#closing ? this.#refusal(undefined) : undefined;
     if (refusal !== undefined) return Promise.reject(refusal);
-    this.#begin(this.#nextXid(), OpCode.closeSession);
+    this.#sender.begin(this.#nextXid(), OpCode.closeSession);
     const closed = this.end(undefined, () => {});
     this.#closing = true;
     return closed;
@@ -200,6 +190,7 @@ export class Channel {
     if (this.#over !== undefined) return;
     this.#over = { cause };
     this.#frames.stop();
+    this.#sender.stop();
     this.#liveness?.stop();
     this.#socket.destroy();
     for (const queue of [this.#pending, this.#auths]) {
@@ -231,33 +222,6 @@ export class Channel {
   #nextXid(): number {
     this.#xid = this.#xid === LARGEST_XID ? 1 : this.#xid + 1;
     return this.#xid;
-  }
-
-  #begin(xid: number, type: number): void {
-    this.#out.beginFrame();
-    this.#out.int32(xid);
-    this.#out.int32(type);
-  }
-
-  /** All that is written until the current code and what follows from it is done goes out together. */
-  #schedule(): void {
-    if (this.#flushing) return;
-    this.#flushing = true;
-    process.nextTick(flush, this);
-  }
-
-  flush(): void {
-    this.#flushing = false;
-    this.#flush();
-  }
-
-  #flush(): void {
-    if (!this.#ready || this.#blocked || this.#over !== undefined || this.#out.length === 0) return;
-    const nowMs = performance.now();
-    this.#batch.sentAtMs = nowMs;
-    this.#batch = { sentAtMs: undefined };
-    this.#liveness?.sent(nowMs);
-    this.#blocked = !this.#socket.write(this.#out.take());
   }
 
   #received(bytes: Buffer, length: number): void {
@@ -328,10 +292,10 @@ export class Channel {
 
   #sendPing(): void {
     if (this.#ping !== undefined || this.#closing) return;
-    this.#begin(Xid.ping, OpCode.ping);
-    this.#out.endFrame();
-    this.#ping = this.#batch;
-    this.#flush();
+    this.#sender.begin(Xid.ping, OpCode.ping);
+    this.out.endFrame();
+    this.#ping = this.#sender.batch;
+    this.#sender.flush();
   }
 
   #pong(): void {
@@ -340,10 +304,6 @@ export class Channel {
     this.#ping = undefined;
     this.#acknowledged.add(ping);
   }
-}
-
-function flush(channel: Channel): void {
-  channel.flush();
 }
 
 function expected(pending: Pending | undefined): string {

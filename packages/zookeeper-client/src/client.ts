@@ -94,7 +94,10 @@ export class Client implements Operations {
       addresses,
       signal,
       connectTimeoutMs: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
-      connected: (connection, first) => this.#connected(connection, first),
+      connected: (connection, first) => {
+        if (!first) this.#watches.setAgain(connection);
+      },
+      ready: () => this.#change("connected", undefined),
       disconnected: (cause) => this.#disconnected(cause),
       lost: (error) => this.#ended("lost", error),
       event: (event) => this.#watches.dispatch(event),
@@ -256,9 +259,7 @@ export class Client implements Operations {
 
   /** `at`: the server's path. */
   #run<T>(at: string, run: (connection: Connection, at: string) => Promise<T>): Promise<T> {
-    const connection = this.#link.connection;
-    const result =
-      connection === undefined ? this.#link.ready().then((next) => run(next, at)) : run(connection, at);
+    const result = this.#link.ask((connection) => run(connection, at));
     if (this.#chroot.isRoot) return result;
     return result.catch((error: unknown) => {
       throw this.#chroot.error(error);
@@ -268,11 +269,6 @@ export class Client implements Operations {
   #armed(kind: OneShotKind, at: string, listener: WatchListener | undefined): ReadOptions | undefined {
     if (listener === undefined) return undefined;
     return this.#watches.armed(kind, at, (event) => listener(this.#chroot.event(event)));
-  }
-
-  #connected(connection: Connection, first: boolean): void {
-    if (!first) this.#watches.setAgain(connection);
-    this.#change("connected", undefined);
   }
 
   #disconnected(cause: unknown): void {

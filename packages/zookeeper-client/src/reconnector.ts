@@ -19,6 +19,8 @@ export interface ReconnectorOptions extends Pick<ConnectionOptions, Fixed> {
   readonly signal: AbortSignal | undefined;
   /** A new connection stands, on which nothing was asked yet. */
   connected(connection: Connection, first: boolean): void;
+  /** What waited for it has been asked. */
+  ready(): void;
   disconnected(cause: unknown): void;
   /** The session is over: the server said so, or it must be presumed so. */
   lost(error: unknown): void;
@@ -26,7 +28,7 @@ export interface ReconnectorOptions extends Pick<ConnectionOptions, Fixed> {
 }
 
 interface Waiter {
-  resolve(connection: Connection): void;
+  ask(connection: Connection): void;
   reject(error: unknown): void;
 }
 
@@ -81,10 +83,10 @@ export class Reconnector {
     throw new ConnectionError("CONNECT_FAILED", why.join("; "), { cause: failures[0] });
   }
 
-  /** The connection as soon as there is one. Rejects when the session ends first. */
-  ready(): Promise<Connection> {
+  /** Asks on the connection, as soon as there is one, in the order of the calls. Rejects when the session ends first. */
+  ask<T>(run: (connection: Connection) => Promise<T>): Promise<T> {
     if (this.#over !== undefined) return Promise.reject(this.#over.error);
-    if (this.#connection !== undefined) return Promise.resolve(this.#connection);
+    if (this.#connection !== undefined) return run(this.#connection);
     if (
       this.#waiters.length >= (this.#options.limits?.maxPendingRequests ?? defaultLimits.maxPendingRequests)
     ) {
@@ -93,7 +95,7 @@ export class Reconnector {
       );
     }
     return new Promise((resolve, reject) => {
-      this.#waiters.push({ resolve, reject });
+      this.#waiters.push({ ask: (connection) => resolve(run(connection)), reject });
     });
   }
 
@@ -142,7 +144,9 @@ export class Reconnector {
     this.#connection = connection;
     clearTimeout(this.#expiry);
     this.#options.connected(connection, first);
-    for (const waiter of this.#waiters.splice(0)) waiter.resolve(connection);
+    // At once, lest somebody who asks now be earlier.
+    for (const waiter of this.#waiters.splice(0)) waiter.ask(connection);
+    this.#options.ready();
   }
 
   #disconnected(connection: Connection, cause: unknown): void {

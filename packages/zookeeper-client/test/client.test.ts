@@ -346,6 +346,27 @@ describe("a session", () => {
     expect(client.sessionId).toBe(id);
   });
 
+  test("keeps the order of requests across a reconnection, also of those made at the news of it", async () => {
+    const between = await proxy();
+    const order: string[] = [];
+    let set: (name: string) => Promise<unknown> = async () => {};
+    const client = await openClient(between.url, {
+      stateChanged: (state) => {
+        if (state === "connected") void set("at the news");
+      },
+    });
+    await client.create("/order", nothing);
+    set = (name) =>
+      client.setData("/order", bytes(name)).then(({ version }) => order.push(`${version} ${name}`));
+    await between.refuse();
+    await vi.waitUntil(() => client.state === "suspended");
+    const waiting = [set("first"), set("second")];
+    await between.accept();
+    await Promise.all(waiting);
+    await vi.waitUntil(() => order.length === 3);
+    expect([...order].sort()).toEqual(["1 first", "2 second", "3 at the news"]);
+  });
+
   test("without a connection lets only so many requests wait", async () => {
     const between = await proxy();
     const client = await openClient(between.url, { limits: { maxPendingRequests: 2 } });

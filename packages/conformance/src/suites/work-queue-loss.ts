@@ -286,6 +286,13 @@ export const workQueueLoss = suite("work queue, session loss", (test) => {
         await rival.coordinator.workQueue(path).put("task");
         const stale = await kit.within("a task", soonMs(kit), coordinator.workQueue(path).take());
         await rival.coordinator.delete(stale.path);
+        if (!unguarded) {
+          // Also while nobody else has the task.
+          const early = await kit.within("a task", soonMs(kit), coordinator.workQueue(path).take());
+          await rival.coordinator.delete(early.path);
+          await rejects(early.acknowledge(), "NOT_HELD", "not-applied");
+          await childrenAre(kit, rival, `${path}/tasks`, 1);
+        }
         const task = await take(kit, rival);
         assert.ok(stale.isHeld, "it has heard");
         await rejects(stale.acknowledge(), "NOT_HELD", "not-applied");

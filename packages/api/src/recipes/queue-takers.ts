@@ -15,6 +15,9 @@ interface Taker {
   reject(error: unknown): void;
 }
 
+/** The longest that a task waits for rivals of which there may be none any more, as a share of the session timeout. */
+const longestDelayShare = 1 / 10;
+
 /** What ends an attempt to claim and not the wish to take. `CLOSED` is the session here: a closed coordinator is noticed before. */
 const passingCodes: readonly ErrorCode[] = ["SESSION_LOST", "CONNECTION_LOST", "CLOSED"];
 
@@ -128,7 +131,8 @@ export class Takers {
       this.#place = place;
       const id = ready[place];
       if (id === undefined) {
-        this.#delay((place - ready.length + 1) * this.#contention.roundTripMs);
+        const turns = place - ready.length + 1;
+        this.#delay(Math.min(turns * this.#contention.roundTripMs, live.timeoutMs * longestDelayShare));
         return;
       }
       this.#forgetPlace();

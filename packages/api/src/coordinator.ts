@@ -11,12 +11,18 @@ import { onAbort } from "./internal/on-abort.js";
 import { checkWaitOptions, type WaitOptions, waiting } from "./internal/wait.js";
 import { NodeClient, type StartWatch } from "./node-client.js";
 import type { CallOptions } from "./node-writer.js";
+import { Barrier } from "./recipes/barrier.js";
+import { Config, type ConfigOptions } from "./recipes/config.js";
+import { Counter } from "./recipes/counter.js";
 import { Discovery } from "./recipes/discovery.js";
+import { DoubleBarrier, type DoubleBarrierOptions } from "./recipes/double-barrier.js";
 import { Election } from "./recipes/election.js";
+import { Group } from "./recipes/group.js";
 import { Lock } from "./recipes/lock.js";
 import { Partitioner, type PartitionerOptions } from "./recipes/partitioner.js";
 import { ReadWriteLock } from "./recipes/read-write-lock.js";
 import { checkSemaphoreOptions, Semaphore, type SemaphoreOptions } from "./recipes/semaphore.js";
+import type { StandardSchema } from "./recipes/standard-schema.js";
 import { WorkQueue, type WorkQueueOptions } from "./recipes/work-queue.js";
 import { Session } from "./session.js";
 
@@ -93,6 +99,36 @@ export class Coordinator extends NodeClient {
   discovery(path: string): Discovery {
     checkPath(path);
     return new Discovery(this.#keeper, path);
+  }
+
+  /** The group whose members stand under `path`; made on first use. */
+  group(path: string): Group {
+    checkPath(path);
+    return new Group(this.#keeper, path);
+  }
+
+  /** The barrier at `path`, which stands while there is a node. */
+  barrier(path: string): Barrier {
+    checkPath(path);
+    return new Barrier(this.#keeper, this, path);
+  }
+
+  /** The double barrier at which `count` processes stand under `path`; made on first use. */
+  doubleBarrier(path: string, options: DoubleBarrierOptions): DoubleBarrier {
+    checkPath(path);
+    return new DoubleBarrier(this.#keeper, path, options);
+  }
+
+  /** The counter at `path`; made by its first write. */
+  counter(path: string): Counter {
+    checkPath(path);
+    return new Counter(this, this.#keeper.clock, path);
+  }
+
+  /** The value at `path` that `schema` describes; made by the first `set`. */
+  config<S extends StandardSchema>(path: string, options: ConfigOptions<S>): Config<S> {
+    checkPath(path);
+    return new Config(this.#keeper, this, path, options);
   }
 
   /** The queue of tasks under `path`; made on first use. Errors: `INVALID_PATH`, `INVALID_ARGUMENT`. */

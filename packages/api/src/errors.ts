@@ -4,6 +4,7 @@
  * - `INVALID_PATH`, `INVALID_ARGUMENT`, `DATA_TOO_LARGE`: the call was wrong; nothing was sent.
  * - `UNSUPPORTED`: the backend declares that it cannot do this; nothing was sent.
  * - `NO_NODE`, `NODE_EXISTS`, `BAD_VERSION`, `NOT_EMPTY`, `EPHEMERAL_PARENT`: the store refused; nothing changed.
+ * - `INVALID_DATA`: what is stored there is not what a recipe keeps there; nothing changed.
  * - `NOT_HELD`: a guarded write, or a hold, of somebody who no longer leads or holds; nothing changed.
  * - `SESSION_LOST`: the session is over and stays so. `CLOSED`: you closed it.
  * - `CONNECTION_LOST`: contact broke off during the call; see `outcome`.
@@ -21,6 +22,7 @@ export type ErrorCode =
   | "BAD_VERSION"
   | "NOT_EMPTY"
   | "EPHEMERAL_PARENT"
+  | "INVALID_DATA"
   | "NOT_HELD"
   | "SESSION_LOST"
   | "CLOSED"

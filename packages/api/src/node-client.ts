@@ -1,10 +1,11 @@
 import type { Child, ChildNode, Node } from "./backend/operations.js";
 import type { BackendSession } from "./backend/session.js";
-import type { NodeSink, StopWatch } from "./backend/watch.js";
+import type { StopWatch } from "./backend/watch.js";
 import { ConclaveError } from "./errors.js";
 import { checkOptions, checkPath } from "./internal/check.js";
 import { Children } from "./internal/children.js";
 import { iterable, Latest } from "./internal/latest.js";
+import { newest } from "./internal/newest.js";
 import { type CallOptions, NodeWriter } from "./node-writer.js";
 
 export interface ReadCallOptions extends CallOptions {
@@ -127,17 +128,4 @@ function listed<C>(path: string, children: readonly C[] | undefined): readonly C
   if (children === undefined)
     throw new ConclaveError("NO_NODE", `no node at ${JSON.stringify(path)}`, { path });
   return children;
-}
-
-/** A sink that lets no older state of the node through after a newer one (WATCH-2). */
-function newest(state: (node: Node | undefined) => void, failed: (error: Error) => void): NodeSink {
-  let last: Node | undefined;
-  return {
-    failed,
-    state(node) {
-      if (node !== undefined && last !== undefined && node.modRevision < last.modRevision) return;
-      last = node ?? last;
-      state(node);
-    },
-  };
 }

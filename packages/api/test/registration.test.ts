@@ -1,22 +1,12 @@
-import { type Coordinator, connect } from "@conclave/api";
-import { MemoryCluster, memory, VirtualClock } from "@conclave/backend-memory";
+import type { Coordinator } from "@conclave/api";
 import { describe, expect, test } from "vitest";
+import { memoryStore, reading } from "./support.js";
 
 const path = "/d/web/one";
 
 function setup() {
-  const clock = new VirtualClock();
-  const cluster = new MemoryCluster({ clock });
-  /** Settles a call that needs no time of its own. */
-  const now = async <T>(call: Promise<T>): Promise<T> => {
-    call.catch(() => {});
-    await clock.advance(0);
-    return call;
-  };
-  const join = async () => {
-    const backend = memory({ cluster });
-    return { faults: backend.faults, coordinator: await now(connect(backend, { sessionTimeoutMs: 3_000 })) };
-  };
+  const store = memoryStore();
+  const { now } = store;
   const register = (coordinator: Coordinator, port: number, metadata?: Record<string, unknown>) =>
     now(
       coordinator.discovery("/d").register({
@@ -31,11 +21,7 @@ function setup() {
     const node = await now(coordinator.get(path));
     return node && { owner: node.ephemeralOwner, ...JSON.parse(new TextDecoder().decode(node.data)) };
   };
-  const loseSession = async (coordinator: Coordinator) => {
-    cluster.expireSession((await coordinator.session()).id);
-    await clock.advance(1_000);
-  };
-  return { clock, now, join, register, entry, loseSession };
+  return { ...store, register, entry };
 }
 
 describe("registration", () => {
@@ -76,10 +62,7 @@ describe("registration", () => {
     await register(coordinator, 1);
     await register(coordinator, 2);
     const view = await now(observer.coordinator.discovery("/d").view("web"));
-    const ports = new Set<number>();
-    const reading = (async () => {
-      for await (const instances of view) for (const { port } of instances) ports.add(port);
-    })();
+    const { values, ended } = reading(view);
     // Time between two writes, in which the observer sees what the first one wrote.
     faults.delay(10);
     for (let losses = 0; losses < 3; losses += 1) {
@@ -88,8 +71,8 @@ describe("registration", () => {
     }
     view.close();
     await clock.advance(0);
-    await reading;
-    expect([...ports]).toEqual([2]);
+    await ended;
+    expect(new Set(values.flat().map(({ port }) => port))).toEqual(new Set([2]));
   });
 
   test("DISC-1: withdrawing or updating the earlier one of them changes nothing", async () => {
@@ -131,10 +114,10 @@ describe("registration", () => {
     await register(coordinator, 1, metadata);
     metadata.v = 2;
     await loseSession(coordinator);
-    expect(await entry(coordinator)).toMatchObject({ metadata: { v: 1 } });
+    expect(await entry(coordinator)).toMatchObject({ payload: { v: 1 } });
     metadata.self = metadata;
     await loseSession(coordinator);
     await clock.advance(1_000);
-    expect(await entry(coordinator)).toMatchObject({ metadata: { v: 1 } });
+    expect(await entry(coordinator)).toMatchObject({ payload: { v: 1 } });
   });
 });

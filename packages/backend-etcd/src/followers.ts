@@ -37,6 +37,7 @@ export function followChildNodes(keys: Keys, path: string, sink: ChildrenSink<Ch
  */
 class ChildrenFollower<C extends Child> implements Follower {
   readonly range: Follower["range"];
+  readonly readsAgain = true;
   readonly #keys: Keys;
   readonly #path: string;
   readonly #key: Buffer;

@@ -11,6 +11,11 @@ export interface Follower {
   readonly range: { readonly key: Buffer } | KeyRange;
   /** The revision up to which everything is known without a read. */
   readonly since?: bigint;
+  /**
+   * Reads its state again on each new connection, and does not resume after the last event seen: while missed events come in, it
+   * could not tell when the last of them has come, and so when it is up to date.
+   */
+  readonly readsAgain?: boolean;
   /** Reads the state; `report` is called only if nothing has overtaken the read. */
   read(connection: Connection): Promise<{ readonly revision: bigint; report(): void }>;
   apply(events: readonly IEvent[]): void;
@@ -81,7 +86,10 @@ export class Watches {
     this.#stream = undefined;
     this.#byId.clear();
     this.#asked = [];
-    for (const subscription of this.#subscriptions) subscription.id = 0;
+    for (const subscription of this.#subscriptions) {
+      subscription.id = 0;
+      if (subscription.follower.readsAgain) subscription.lastSeen = undefined;
+    }
   }
 
   close(): void {

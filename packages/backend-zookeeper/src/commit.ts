@@ -76,7 +76,9 @@ export class Commits {
   }
 
   async #create(operation: CreateOperation, guard: Guard | undefined): Promise<OperationResult> {
-    const { data, ephemeral, sequential, parents } = operation;
+    const { data, ephemeral, sequential } = operation;
+    // The root is always there (NODE-1), also after others deleted it: Curator makes parents that the server deletes when empty.
+    const parents = operation.parents || parentOf(operation.path) === "/";
     const tag = sequential ? uniqueTag() : undefined;
     const path = this.#namespace.toStore(operation.path) + (tag === undefined ? "" : `${tag}-`);
     try {

@@ -6,6 +6,8 @@ import type { Link } from "./link.js";
 import { ancestorsOf, join, parentOf } from "./paths.js";
 
 const TAG_BYTES = 12;
+/** Attempts to make ancestors that others delete at the same time: each failure is somebody's progress. */
+const MAX_ATTEMPTS = 100;
 
 /** Makes the name of a sequential node recognisable, whatever becomes of the reply. */
 export function uniqueTag(): string {
@@ -104,14 +106,20 @@ function unresolved(error: unknown, path: string): unknown {
   return toConclaveError(error, path, { outcome: "unknown" });
 }
 
+/**
+ * Ancestors may go again before they are used: others delete them, and the server itself deletes empty containers, as which
+ * Apache Curator makes all of its parents.
+ */
 async function createOnce(connection: Connection, creation: Creation, send: SendCreate): Promise<string> {
-  try {
-    return await send(connection);
-  } catch (error) {
-    if (!creation.parents || !ZooKeeperError.is(error, Code.NONODE)) throw error;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      if (attempt > 1) await makeAncestors(connection, creation.path);
+      return await send(connection);
+    } catch (error) {
+      if (!creation.parents || !ZooKeeperError.is(error, Code.NONODE) || attempt === MAX_ATTEMPTS)
+        throw error;
+    }
   }
-  await makeAncestors(connection, creation.path);
-  return send(connection);
 }
 
 /** Makes the ancestors of a path, persistent and empty. */

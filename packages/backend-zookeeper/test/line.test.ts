@@ -1,5 +1,6 @@
 import { startZooKeeper, type TestServer } from "@conclave/test-servers";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { Opcode, startFrameProxy } from "./frame-proxy.js";
 import { bytes, create, nearest, openSession, remove, text } from "./support.js";
 
 let server: TestServer;
@@ -54,6 +55,43 @@ test("INTEROP-1 who is ahead is judged by the suffix among all children, whateve
   await session.leave(second);
   expect((await session.entries("/mixed", 1))[0]).toBeUndefined();
   expect((await session.entries("/no-such-line", 1))[0]).toBeUndefined();
+});
+
+test("INTEROP-1 an empty parent that is deleted while it is joined, as the server deletes Curator's containers, is made again", async () => {
+  const { session: other } = await openSession(server.url);
+  const proxy = await startFrameProxy(server.url);
+  onTestFinished(() => proxy.close());
+  const { session } = await openSession(proxy.url);
+  let deletions = 0;
+  proxy.onRequest = async ({ bytes: frame, opcode }) => {
+    const path = opcode === Opcode.create ? frame.toString("latin1") : "";
+    // The entry's create, or that of its parent: what is above it goes just before, several times over.
+    const above = path.includes("-lock-")
+      ? ["/gone/line", "/gone"]
+      : path.includes("/gone/line")
+        ? ["/gone"]
+        : [];
+    for (const ancestor of deletions < 9 ? above : []) {
+      const deleted = await other.commit([remove(ancestor)], undefined).catch(() => undefined);
+      if (deleted !== undefined) deletions += 1;
+    }
+    return "forward" as const;
+  };
+  const ticket = await session.enqueue("/gone/line", { label: "lock", data: bytes("") }, nearest);
+  expect(deletions).toBe(9);
+  expect(await session.standing(ticket, nearest)).toEqual({ present: true, ahead: [] });
+});
+
+test("NODE-1 the namespace's root is there for whoever creates below it, also when another program has deleted it", async () => {
+  const { session } = await openSession(server.url, { namespace: "/vanishing/root" });
+  const { session: other } = await openSession(server.url, { namespace: "/" });
+  await other.commit([remove("/vanishing/root")], undefined);
+  await other.commit([remove("/vanishing")], undefined);
+  await session.commit([create("/below")], undefined);
+  expect(await session.get("/below", { linearizable: true })).toBeDefined();
+  await expect(session.commit([create("/missing/below")], undefined)).rejects.toMatchObject({
+    code: "NO_NODE",
+  });
 });
 
 test("LEAD-2 a line stays in order when the parent's counter overflows and goes on below zero", async () => {

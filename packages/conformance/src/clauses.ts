@@ -19,7 +19,11 @@ export const clauses = {
     "LEAD-10",
   ],
   lock: ["RW-1", "RW-2", "SEM-1", "SEM-2", "SEM-3"],
-  discovery: ["DISC-1", "DISC-2", "DISC-3", "DISC-4"],
+  discovery: ["DISC-1", "DISC-2", "DISC-3", "DISC-4", "DISC-5", "DISC-6", "DISC-7", "DISC-8"],
+  group: ["GRP-1", "GRP-2", "GRP-3", "GRP-4", "GRP-5"],
+  barrier: ["BAR-1", "BAR-2", "BAR-3", "BAR-4", "BAR-5", "BAR-6", "BAR-7"],
+  counter: ["CNT-1", "CNT-2", "CNT-3", "CNT-4", "CNT-5", "CNT-6"],
+  config: ["CFG-1", "CFG-2", "CFG-3", "CFG-4"],
   queue: ["QUEUE-1", "QUEUE-2", "QUEUE-3", "QUEUE-4", "QUEUE-5", "QUEUE-6", "QUEUE-7", "QUEUE-8"],
   partitioner: ["PART-1", "PART-2", "PART-3", "PART-4", "PART-5", "PART-6", "PART-7", "PART-8"],
 } as const;

@@ -1,16 +1,27 @@
 import {
+  Barrier,
+  BarrierRound,
+  Config,
   Coordinator,
+  Counter,
   DeadLetters,
   Discovery,
+  DoubleBarrier,
   Election,
+  Group,
+  GroupView,
   Leadership,
+  LiveConfig,
   Lock,
   LockHold,
+  Membership,
   Partition,
   Partitioner,
   Permit,
   ReadWriteLock,
+  Registration,
   Semaphore,
+  ServiceView,
   Session,
   Task,
   WorkQueue,
@@ -37,7 +48,7 @@ test("no two cases of one clause have the same title", () => {
 });
 
 /** For whoever extends these classes, not for whoever uses them. */
-const hooks = ["constructor", "commit", "read", "attach", "checkAlive", "giveUp", "within"];
+const hooks = ["constructor", "commit", "read", "attach", "checkAlive", "giveUp", "firstRead", "within"];
 
 test.each(
   Object.entries({
@@ -51,6 +62,17 @@ test.each(
     semaphore: Semaphore,
     permit: Permit,
     discovery: Discovery,
+    barrier: Barrier,
+    config: Config,
+    counter: Counter,
+    doubleBarrier: DoubleBarrier,
+    group: Group,
+    groupView: GroupView,
+    liveConfig: LiveConfig,
+    membership: Membership,
+    registration: Registration,
+    round: BarrierRound,
+    serviceView: ServiceView,
     queue: WorkQueue,
     task: Task,
     deadLetters: DeadLetters,

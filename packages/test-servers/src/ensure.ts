@@ -4,11 +4,15 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { dockerAnswers } from "./docker.js";
+import { isProgram, type Program, programs } from "./interop/programs.js";
 import { findOnPath } from "./process.js";
 import { type Kind, kinds } from "./start.js";
 
-/** What tests need: a kind of server, or `addon`, the compiled part of the `zookeeper` package. */
-export type Need = Kind | "addon";
+/**
+ * What tests need: a kind of server; `addon`, the compiled part of the `zookeeper` package; or a program of others, beside which
+ * they run.
+ */
+export type Need = Kind | "addon" | Program;
 
 export interface EnsureReport {
   readonly need: Need;
@@ -27,7 +31,8 @@ export async function ensureInstalled(needs: readonly Need[]): Promise<readonly 
   const apt = new Apt();
   const reports: EnsureReport[] = [];
   for (const need of needs) {
-    reports.push(need === "addon" ? ensureAddon(apt) : await ensureServer(need, apt));
+    if (need === "addon") reports.push(ensureAddon(apt));
+    else reports.push(isProgram(need) ? ensureProgram(need, apt) : await ensureServer(need, apt));
   }
   return reports;
 }
@@ -46,6 +51,20 @@ async function ensureServer(need: Kind, apt: Apt): Promise<EnsureReport> {
     ok: false,
     message: `MISSING: ${failure ?? `${debianPackages.join(" ")} did not bring it`}\n  otherwise: start Docker, or ${hint}`,
   };
+}
+
+function ensureProgram(need: Program, apt: Apt): EnsureReport {
+  const { title, debianPackages, find } = programs[need];
+  const found = find();
+  if (found !== undefined) return { need, ok: true, message: `${title} ${found.version}` };
+
+  const failure = apt.install(debianPackages);
+  const installed = find();
+  if (installed !== undefined) {
+    return { need, ok: true, message: `${title} ${installed.version} (installed just now)` };
+  }
+  const brought = `${debianPackages.join(" ")} did not bring ${title}`;
+  return { need, ok: false, message: `MISSING: ${failure ?? brought}` };
 }
 
 function ensureAddon(apt: Apt): EnsureReport {

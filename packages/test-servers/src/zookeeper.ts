@@ -89,6 +89,7 @@ export const zookeeper: ServerKind<"zookeeper", ZooKeeperOptions> = {
       ZOO_MAX_CLIENT_CNXNS: "0",
       ZOO_ADMINSERVER_ENABLED: "false",
       ZOO_4LW_COMMANDS_WHITELIST: "*",
+      JVMFLAGS: (options.jvmArgs ?? []).join(" "),
       ZOO_CFG_EXTRA: Object.entries({ ...sessionLimits(options), ...options.config })
         .map(([key, value]) => `${key}=${value}`)
         .join(" "),

@@ -13,7 +13,10 @@ export interface NodeSink {
   failed(error: Error): void;
 }
 
-/** Where a backend reports the children of one node, by whole listings and by single changes after one. */
+/**
+ * Where a backend reports the children of one node, by whole listings and by single changes after one. Each new connection
+ * brings a whole listing: that is how the receiver knows that nothing is missing any more.
+ */
 export interface ChildrenSink<C extends Child> {
   /** All children; `undefined` when the parent does not exist. Replaces everything reported before. */
   snapshot(children: readonly C[] | undefined): void;

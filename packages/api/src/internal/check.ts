@@ -44,6 +44,17 @@ export function checkSequentialPath(path: string): void {
   checkPath(typeof path === "string" && path.endsWith("/") ? `${path}x` : path);
 }
 
+/** Throws `INVALID_PATH` unless `name` can stand as one segment of a path. */
+export function checkSegment(name: string): void {
+  if (typeof name !== "string" || name === "" || name.includes("/")) {
+    throw new ConclaveError(
+      "INVALID_PATH",
+      `invalid name ${JSON.stringify(name)}: must be one segment of a path`,
+    );
+  }
+  checkPath(`/${name}`);
+}
+
 const noBytes = new Uint8Array(0);
 
 /** A private copy of `data` as bytes, so that the caller may reuse its buffer; throws `DATA_TOO_LARGE`. */

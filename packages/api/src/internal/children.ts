@@ -1,4 +1,4 @@
-import type { Child, ChildNode } from "../backend/operations.js";
+import type { Child, ChildNode, Node } from "../backend/operations.js";
 import type { ChildrenSink } from "../backend/watch.js";
 
 /**
@@ -44,7 +44,16 @@ export class Children<C extends Child> implements ChildrenSink<C> {
 }
 
 /** Whether `child` is a state that came before `known` (WATCH-2). */
-function isOlder(child: Child, known: Child): boolean {
-  const [node, knownNode] = [(child as Partial<ChildNode>).node, (known as Partial<ChildNode>).node];
+export function isOlder(child: Child, known: Child): boolean {
+  const [node, knownNode] = [nodeOf(child), nodeOf(known)];
   return node !== undefined && knownNode !== undefined && node.modRevision < knownNode.modRevision;
+}
+
+/** Whether `child` is the very state that is known. */
+export function isSame(child: Child, known: Child): boolean {
+  return nodeOf(child)?.modRevision === nodeOf(known)?.modRevision && child.sequence === known.sequence;
+}
+
+function nodeOf(child: Child | ChildNode): Node | undefined {
+  return "node" in child ? child.node : undefined;
 }

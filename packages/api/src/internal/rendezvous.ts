@@ -1,47 +1,28 @@
-import { createHash } from "node:crypto";
-
-/** Bytes of a hash that make a weight: as many as a number holds exactly. */
-const weightBytes = 6;
-
-/**
- * Who of several members owns which of a number of partitions, by rendezvous hashing (Thaler and Ravishankar, "A Name-Based Mapping
- * Scheme for Rendezvous", 1996): of each partition, the member with the highest weight. All who know the same members come to the
- * same owners; when a member comes or goes, only partitions that it gains or had change hands.
- */
-export class Rendezvous {
-  readonly #partitions: number;
-  #weights = new Map<string, Float64Array>();
-
-  constructor(partitions: number) {
-    this.#partitions = partitions;
-  }
-
-  /** The owner of each partition; `undefined` when there are no members. */
-  owners(members: Iterable<string>): readonly (string | undefined)[] {
-    const known = this.#weights;
-    // Those who left are forgotten, and whoever stays is not hashed again.
-    this.#weights = new Map();
-    const owners = new Array<string | undefined>(this.#partitions).fill(undefined);
-    const highest = new Float64Array(this.#partitions).fill(-1);
-    for (const member of members) {
-      const weights = known.get(member) ?? weightsOf(member, this.#partitions);
-      this.#weights.set(member, weights);
-      for (let partition = 0; partition < this.#partitions; partition += 1) {
-        const [weight = 0, leading = 0] = [weights[partition], highest[partition]];
-        if (weight < leading || (weight === leading && member < (owners[partition] ?? ""))) continue;
-        highest[partition] = weight;
-        owners[partition] = member;
-      }
-    }
-    return owners;
-  }
+/** 32 bits of `text`: FNV-1a over its UTF-16 code units, from `seed`, then the finalizer of MurmurHash3. */
+function hash(text: string, seed: number): number {
+  let bits = seed;
+  for (let i = 0; i < text.length; i += 1) bits = Math.imul(bits ^ text.charCodeAt(i), 0x01000193);
+  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
+  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
+  return (bits ^ (bits >>> 16)) >>> 0;
 }
 
-/** As many bytes from one hash as all weights of a member take: one call costs less than one a partition. */
-function weightsOf(member: string, partitions: number): Float64Array {
-  const outputLength = partitions * weightBytes;
-  const bytes = createHash("shake256", { outputLength }).update(member).digest();
-  return Float64Array.from({ length: partitions }, (_, partition) =>
-    bytes.readUIntBE(partition * weightBytes, weightBytes),
-  );
+const seeds = [0x811c9dc5, 0x9e3779b9] as const;
+
+/**
+ * The candidate that a key belongs to, by rendezvous hashing (Thaler and Ravishankar, 1998): the one that scores highest together
+ * with the key. The same for everybody who sees the same candidates, in whatever order; when one goes, only its own keys move, and
+ * when one comes, keys move only to it. O(number of candidates).
+ */
+export function rendezvous<T>(key: string, candidates: Iterable<readonly [string, T]>): T | undefined {
+  const [high, low] = seeds.map((seed) => hash(key, seed)) as [number, number];
+  let best: { readonly id: string; readonly score: number; readonly value: T } | undefined;
+  for (const [id, value] of candidates) {
+    // 53 bits, which a number holds exactly, so that ties are for the id to break only in theory.
+    const score = hash(id, high) * 2 ** 21 + (hash(id, low) >>> 11);
+    if (best === undefined || score > best.score || (score === best.score && id < best.id)) {
+      best = { id, score, value };
+    }
+  }
+  return best?.value;
 }

@@ -1,10 +1,9 @@
 import type { CreateResult } from "../backend/operations.js";
 import { ConclaveError } from "../errors.js";
-import { checkOptions } from "../internal/check.js";
+import { checkOptions, checkSegment } from "../internal/check.js";
 import { commit } from "../internal/commit.js";
 import type { Keeper } from "../internal/keeper.js";
 import type { CallOptions } from "../node-writer.js";
-import { checkSegment } from "./instance.js";
 import { checkPriority, decodeRecord, encodeRecord, priorityOf, type QueueLayout } from "./queue-layout.js";
 
 export interface RequeueOptions extends CallOptions {

@@ -1,12 +1,22 @@
-import { aborted } from "../internal/calls.js";
-import { checkPath } from "../internal/check.js";
-import { firstOf } from "../internal/first-of.js";
+import { checkDuration, checkOptions, checkPath, checkSegment } from "../internal/check.js";
+import { established } from "../internal/established.js";
+import { generated } from "../internal/generated.js";
 import type { Keeper } from "../internal/keeper.js";
-import { onAbort } from "../internal/on-abort.js";
-import { checkWaitOptions, type WaitOptions, waiting } from "../internal/wait.js";
-import { checkDescription, checkSegment, encode, type InstanceDescription, instanceOf } from "./instance.js";
+import { KeptNode } from "../internal/kept-node.js";
+import { liveChildNodes } from "../internal/live-children.js";
+import { checkWaitOptions, type WaitOptions } from "../internal/wait.js";
+import type { CallOptions } from "../node-writer.js";
+import { checkDescription, decode, encode, type InstanceDescription, instanceOf } from "./instance.js";
 import { Registration } from "./registration.js";
+import { listServiceNames, watchServiceNames } from "./service-names.js";
 import { ServiceView } from "./service-view.js";
+
+export interface ViewOptions extends WaitOptions {
+  /** How long `pick` avoids an instance after its first reported failure; twice as long after each further one in a row. Default 1,000. */
+  readonly downMs?: number | undefined;
+  /** The longest that `pick` avoids an instance for one failure. Default 60,000. */
+  readonly maxDownMs?: number | undefined;
+}
 
 /** A directory of services: who offers what, and where. Entries are ephemeral nodes `<path>/<service>/<id>` with JSON payloads. */
 export class Discovery {
@@ -16,13 +26,14 @@ export class Discovery {
   /** Directories come from `coordinator.discovery(path)`. */
   constructor(keeper: Keeper, path: string) {
     this.#keeper = keeper;
-    this.#path = path === "/" ? "" : path;
+    this.#path = path;
   }
 
   /**
    * Registers an instance and resolves when its entry stands. Belongs to the coordinator: after a session loss the entry comes
    * back by itself in the next session, with its latest payload, unless it was withdrawn meanwhile (DISC-1, DISC-2). With no
-   * store yet it waits for one (DISC-4). An entry of the same id from an earlier session is replaced.
+   * store yet it waits for one (DISC-4). An entry of the same id from an earlier session is replaced. One process may register any
+   * number of instances, of one service or of several.
    * Given up by `signal` or `timeoutMs`, nothing stays registered.
    * Errors: `INVALID_PATH` (name, id), `INVALID_ARGUMENT`, `DATA_TOO_LARGE`, `ABORTED`, `TIMEOUT`, `CLOSED`; `EPHEMERAL_PARENT`,
    * `ACCESS_DENIED` and whatever else the store refuses the entry with. In later sessions such a refusal is tried again.
@@ -30,55 +41,59 @@ export class Discovery {
   async register(description: InstanceDescription, options: WaitOptions = {}): Promise<Registration> {
     checkDescription("register", description, ["name", "id", "address", "port", "metadata"]);
     checkWaitOptions("register", options);
-    this.#keeper.check();
     const instance = instanceOf(description);
-    const path = `${this.#path}/${instance.name}/${instance.id}`;
-    checkPath(path);
+    const path = this.#under(`${instance.name}/${instance.id}`);
     const data = encode(instance, path);
-    return this.#first("register", options, new Registration(this.#keeper, path, instance, data), {
-      done: (registration) => registration.firstPublished(),
-      undo: (registration) => void registration.unregister().catch(() => {}),
-    });
+    const node = await established(
+      this.#keeper,
+      "register",
+      options,
+      () => new KeptNode(this.#keeper, path, data),
+    );
+    return new Registration(node, instance);
   }
 
   /**
    * Opens a live view of a service and resolves when its instances are known. Belongs to the coordinator: it goes on in the next
    * session, and says when it is stale (DISC-3).
-   * Errors: `INVALID_PATH`, `ABORTED`, `TIMEOUT`, `CLOSED`, `ACCESS_DENIED`.
+   * Errors: `INVALID_PATH`, `INVALID_ARGUMENT`, `ABORTED`, `TIMEOUT`, `CLOSED`, `ACCESS_DENIED`.
    */
-  async view(name: string, options: WaitOptions = {}): Promise<ServiceView> {
+  async view(name: string, options: ViewOptions = {}): Promise<ServiceView> {
     checkSegment(name);
-    checkWaitOptions("view", options);
-    this.#keeper.check();
-    const path = `${this.#path}/${name}`;
+    checkWaitOptions("view", options, ["downMs", "maxDownMs"]);
+    const { downMs = 1_000, maxDownMs = Math.max(downMs, 60_000), signal, timeoutMs } = options;
+    checkDuration("view: downMs", downMs, 1);
+    checkDuration("view: maxDownMs", maxDownMs, downMs);
+    const path = this.#under(name);
+    const live = await established(this.#keeper, "view", { signal, timeoutMs }, () =>
+      liveChildNodes(this.#keeper, path, (child) => decode(name, child.name, child.node)),
+    );
+    return new ServiceView(live, name, { downMs, maxDownMs });
+  }
+
+  /**
+   * Names of the services that have at least one entry, sorted, read linearizably (DISC-7). Not guaranteed: that all of them had one
+   * at the same moment. Costs one listing, and one more for each service that was ever registered here.
+   * Errors: `ABORTED`, `CLOSED`, `SESSION_LOST`.
+   */
+  async names(options: CallOptions = {}): Promise<readonly string[]> {
+    checkOptions("names", options, ["signal"]);
+    return listServiceNames(await this.#keeper.live(options.signal), this.#path, options.signal);
+  }
+
+  /**
+   * Yields the names of the services that have at least one entry, sorted, now and whenever they change (DISC-7). Goes on across
+   * sessions; a slow reader sees the latest. Keeps one watch, and one more for each service that was ever registered here.
+   * Ends by `return` or `signal`; throws `CLOSED`, `ACCESS_DENIED`.
+   */
+  watchNames(options: CallOptions = {}): AsyncIterable<readonly string[]> {
+    checkOptions("watchNames", options, ["signal"]);
+    return generated(options.signal, (signal) => watchServiceNames(this.#keeper, this.#path, signal));
+  }
+
+  #under(relative: string): string {
+    const path = `${this.#path === "/" ? "" : this.#path}/${relative}`;
     checkPath(path);
-    return this.#first("view", options, new ServiceView(this.#keeper, path, name), {
-      done: (view) => view.firstRead(),
-      undo: (view) => view.close(),
-    });
-  }
-
-  /** Waits for the first success of something that goes on by itself, and undoes it when the wait is given up. */
-  async #first<T>(
-    where: string,
-    options: WaitOptions,
-    made: T,
-    { done, undo }: { done(made: T): Promise<void>; undo(made: T): void },
-  ): Promise<T> {
-    try {
-      await waiting(this.#keeper.clock, where, options, (signal) => this.#unlessEnded(done(made), signal));
-      return made;
-    } catch (error) {
-      undo(made);
-      throw error;
-    }
-  }
-
-  #unlessEnded(done: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-    const closing = this.#keeper.signal;
-    return firstOf((resolve, reject) => {
-      done.then(resolve, reject);
-      return [onAbort(closing, () => reject(closing.reason)), onAbort(signal, () => reject(aborted(signal)))];
-    });
+    return path;
   }
 }

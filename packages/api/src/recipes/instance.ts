@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Node } from "../backend/operations.js";
 import { ConclaveError } from "../errors.js";
-import { checkOptions, checkPath, toBytes } from "../internal/check.js";
+import { checkOptions, checkSegment, toBytes } from "../internal/check.js";
 
 /** What a process says of itself when it registers. */
 export interface InstanceDescription {
@@ -23,17 +23,6 @@ export interface Instance {
   readonly address: string;
   readonly port: number;
   readonly metadata: unknown;
-}
-
-/** Throws `INVALID_PATH` unless `name` can stand as one segment of a path. */
-export function checkSegment(name: string): void {
-  if (typeof name !== "string" || name === "" || name.includes("/")) {
-    throw new ConclaveError(
-      "INVALID_PATH",
-      `invalid name ${JSON.stringify(name)}: must be one segment of a path`,
-    );
-  }
-  checkPath(`/${name}`);
 }
 
 /** Throws `INVALID_ARGUMENT` for what is no object, or has fields that nobody asked for. */
@@ -64,11 +53,14 @@ export function instanceOf(description: InstanceDescription): Instance {
   return { name, id, address, port, metadata };
 }
 
-/** The payload of an instance's node. Throws `INVALID_ARGUMENT` for metadata that JSON cannot express, `DATA_TOO_LARGE`. */
-export function encode(instance: Instance, path: string): Uint8Array {
+/**
+ * The data of an instance's node: JSON as Apache Curator's `ServiceInstance` writes it (INTEROP-1), with no field that is not
+ * Curator's, since old versions refuse them. Throws `INVALID_ARGUMENT` for metadata that JSON cannot express, `DATA_TOO_LARGE`.
+ */
+export function encode({ metadata, ...fields }: Instance, path: string): Uint8Array {
   let text: string;
   try {
-    text = JSON.stringify(instance);
+    text = JSON.stringify({ ...fields, serviceType: "DYNAMIC", payload: toPayload(metadata) });
   } catch (cause) {
     throw new ConclaveError("INVALID_ARGUMENT", "register: JSON cannot express the metadata", {
       path,
@@ -78,13 +70,34 @@ export function encode(instance: Instance, path: string): Uint8Array {
   return toBytes(text, path);
 }
 
-/** The instance that a node describes; `undefined` when its payload is not one. */
+/** The instance that a node describes; `undefined` when its data is not one, or says that it is not to be used. */
 export function decode(service: string, id: string, node: Node): Instance | undefined {
   try {
-    const { address, port, metadata } = JSON.parse(new TextDecoder().decode(node.data)) as Partial<Instance>;
-    if (typeof address !== "string" || typeof port !== "number") return undefined;
-    return { name: service, id, address, port, metadata };
+    const { address, port, payload, enabled } = JSON.parse(new TextDecoder().decode(node.data)) as Wire;
+    if (typeof address !== "string" || typeof port !== "number" || enabled === false) return undefined;
+    return { name: service, id, address, port, metadata: fromPayload(payload) };
   } catch {
     return undefined;
   }
+}
+
+/** What may be read; anybody may have written it. */
+interface Wire {
+  readonly address?: unknown;
+  readonly port?: unknown;
+  readonly payload?: unknown;
+  readonly enabled?: unknown;
+}
+
+/** An array in the place of a payload is to Curator's Jackson a value with its Java type in front of it. */
+const JAVA_LIST = "java.util.ArrayList";
+
+function toPayload(metadata: unknown): unknown {
+  const text = JSON.stringify(metadata);
+  const plain: unknown = text === undefined ? undefined : JSON.parse(text);
+  return Array.isArray(plain) ? [JAVA_LIST, plain] : plain;
+}
+
+function fromPayload(payload: unknown): unknown {
+  return Array.isArray(payload) ? payload[1] : payload;
 }

@@ -1,12 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { ConclaveError } from "../errors.js";
 import { aborted } from "../internal/calls.js";
-import { checkOptions, checkPath, toBytes } from "../internal/check.js";
+import { checkOptions, checkPath, checkSegment, toBytes } from "../internal/check.js";
 import type { Keeper } from "../internal/keeper.js";
 import { iterable, Latest } from "../internal/latest.js";
 import { onAbort } from "../internal/on-abort.js";
 import type { CallOptions, Data } from "../node-writer.js";
-import { checkSegment } from "./instance.js";
 import type { Partition } from "./partition.js";
 import { PartitionRun } from "./partition-run.js";
 

@@ -32,6 +32,8 @@ async function lineOf(kit: Kit, holder: KitClient, waiter: KitClient): Promise<L
   waiting.catch(() => {});
   const names = await childrenAre(kit, holder, path, 2);
   const entry = names.find((name) => `${path}/${name}` !== leadership.path);
+  // The waiter has been answered too: an entry of which it does not know yet it would make again.
+  await waiter.coordinator.get("/", { linearizable: true });
   return { holder: leadership, waiting, entry: `${path}/${entry}` };
 }
 

@@ -1,11 +1,20 @@
 import type { Suite } from "../suite.js";
 import { traits } from "../traits/index.js";
+import { barrier } from "./barrier.js";
+import { config } from "./config.js";
+import { counter } from "./counter.js";
 import { crowd } from "./crowd.js";
 import { discovery } from "./discovery.js";
 import { discoveryFaults } from "./discovery-faults.js";
+import { discoveryNames } from "./discovery-names.js";
+import { discoveryViews } from "./discovery-views.js";
+import { discoveryViewsFaults } from "./discovery-views-faults.js";
+import { doubleBarrier } from "./double-barrier.js";
 import { election } from "./election.js";
 import { electionChurn } from "./election-churn.js";
 import { electionLoss } from "./election-loss.js";
+import { group } from "./group.js";
+import { groupFaults } from "./group-faults.js";
 import { guarded } from "./guarded.js";
 import { lead } from "./lead.js";
 import { lock } from "./lock.js";
@@ -50,6 +59,15 @@ export const allSuites: readonly Suite[] = [
   crowd,
   discovery,
   discoveryFaults,
+  discoveryViews,
+  discoveryViewsFaults,
+  discoveryNames,
+  group,
+  groupFaults,
+  barrier,
+  doubleBarrier,
+  counter,
+  config,
   workQueue,
   workQueueLoss,
   partitioner,

@@ -1,18 +1,30 @@
 import type {
+  Barrier,
+  BarrierRound,
+  Config,
   Coordinator,
+  Counter,
   Data,
   DeadLetters,
   Discovery,
+  DoubleBarrier,
   Election,
+  Group,
+  GroupView,
   Leadership,
+  LiveConfig,
   Lock,
   LockHold,
+  Membership,
   Partition,
   Partitioner,
   Permit,
   ReadWriteLock,
+  Registration,
   Semaphore,
+  ServiceView,
   Session,
+  StandardSchema,
   Task,
   WorkQueue,
 } from "@conclave/api";
@@ -30,12 +42,33 @@ export interface Subjects {
   readonly semaphore: Semaphore;
   readonly permit: Permit;
   readonly discovery: Discovery;
+  readonly registration: Registration;
+  readonly serviceView: ServiceView;
+  readonly group: Group;
+  readonly membership: Membership;
+  readonly groupView: GroupView;
+  readonly barrier: Barrier;
+  readonly doubleBarrier: DoubleBarrier;
+  readonly round: BarrierRound;
+  readonly counter: Counter;
+  readonly config: Config<StandardSchema<string>>;
+  readonly liveConfig: LiveConfig<string>;
   readonly queue: WorkQueue;
   readonly task: Task;
   readonly deadLetters: DeadLetters;
   readonly partitioner: Partitioner;
   readonly partition: Partition;
 }
+
+/** Accepts every string. */
+const strings: StandardSchema<string> = {
+  "~standard": {
+    version: 1,
+    vendor: "conclave",
+    validate: (value) =>
+      typeof value === "string" ? { value } : { issues: [{ message: `a string, not ${typeof value}` }] },
+  },
+};
 
 export type Owner = keyof Subjects;
 
@@ -45,6 +78,7 @@ export const ownersOfSession: readonly Owner[] = [
   "leadership",
   "hold",
   "permit",
+  "round",
   "task",
   "partition",
 ];
@@ -158,6 +192,15 @@ function acquisitionsOf(owner: "lock" | "semaphore"): readonly PublicOperation[]
   ];
 }
 
+function readsOfView(owner: "serviceView" | "groupView"): readonly PublicOperation[] {
+  return [
+    // More than there are: it waits, also when there is contact.
+    operation(owner, "waitFor", wait, (on, { options }) => on[owner].waitFor(1_000, options)),
+    operation(owner, "changes", { iterates: true }, (on, { options }) => on[owner].changes(options)),
+    operation(owner, "close", local, (on) => on[owner].close()),
+  ];
+}
+
 const local = { io: false, takesOptions: false, harmless: true };
 const wait = { takesTimeLimit: true };
 
@@ -191,6 +234,18 @@ export const operations: readonly PublicOperation[] = [
   ),
   operation("coordinator", "discovery", { ...local, takesPath: true }, (on, { path }) =>
     on.coordinator.discovery(path),
+  ),
+  operation("coordinator", "barrier", { ...local, takesPath: true }, (on, { path }) =>
+    on.coordinator.barrier(path),
+  ),
+  operation("coordinator", "doubleBarrier", { ...local, takesPath: true }, (on, { path }) =>
+    on.coordinator.doubleBarrier(path, { count: 2 }),
+  ),
+  operation("coordinator", "counter", { ...local, takesPath: true }, (on, { path }) =>
+    on.coordinator.counter(path),
+  ),
+  operation("coordinator", "config", { ...local, takesPath: true }, (on, { path }) =>
+    on.coordinator.config(path, { schema: strings }),
   ),
   operation("coordinator", "workQueue", { ...local, takesPath: true }, (on, { path }) =>
     on.coordinator.workQueue(path),
@@ -229,6 +284,50 @@ export const operations: readonly PublicOperation[] = [
     on.discovery.register({ name: "service", address: "a", port: 1, metadata: asText(data) }, options),
   ),
   operation("discovery", "view", wait, (on, { options }) => on.discovery.view("service", options)),
+  operation("discovery", "names", {}, (on, { options }) => on.discovery.names(options)),
+  operation("discovery", "watchNames", { iterates: true }, (on, { options }) =>
+    on.discovery.watchNames(options),
+  ),
+  operation("registration", "update", { takesOptions: false }, (on) => on.registration.update({ port: 2 })),
+  operation("registration", "unregister", local, (on) => on.registration.unregister()),
+  ...readsOfView("serviceView"),
+  operation("serviceView", "pick", local, (on) => on.serviceView.pick()),
+  operation("serviceView", "failed", local, (on) => on.serviceView.failed({ id: "nobody" })),
+  operation("serviceView", "succeeded", local, (on) => on.serviceView.succeeded({ id: "nobody" })),
+  operation("coordinator", "group", { ...local, takesPath: true }, (on, { path }) =>
+    on.coordinator.group(path),
+  ),
+  operation("group", "join", { ...wait, ...merged }, (on, { data, options }) =>
+    on.group.join({ data, ...options }),
+  ),
+  operation("group", "members", {}, (on, { options }) => on.group.members(options)),
+  operation("group", "view", wait, (on, { options }) => on.group.view(options)),
+  operation("membership", "update", { takesData: true, takesOptions: false }, (on, { data }) =>
+    on.membership.update(data),
+  ),
+  operation("membership", "leave", local, (on) => on.membership.leave()),
+  ...readsOfView("groupView"),
+  operation("barrier", "set", {}, (on, { options }) => on.barrier.set(options)),
+  operation("barrier", "remove", {}, (on, { options }) => on.barrier.remove(options)),
+  operation("barrier", "wait", wait, (on, { options }) => on.barrier.wait(options)),
+  operation("doubleBarrier", "enter", wait, (on, { options }) => on.doubleBarrier.enter(options)),
+  operation("round", "leave", wait, (on, { options }) => on.round.leave(options)),
+  operation("counter", "get", {}, (on, { options }) => on.counter.get(options)),
+  operation("counter", "increment", {}, (on, { options }) => on.counter.increment(options)),
+  operation("counter", "add", {}, (on, { options }) => on.counter.add(-2n, options)),
+  operation("counter", "compareAndSet", {}, (on, { options }) => on.counter.compareAndSet(0n, 1n, options)),
+  operation("counter", "set", {}, (on, { options }) => on.counter.set(5n, options)),
+  operation("counter", "watch", { iterates: true }, (on, { options }) => on.counter.watch(options)),
+  operation("config", "get", {}, (on, { options }) => on.config.get(options)),
+  operation("config", "set", { takesData: true }, (on, { data, options }) =>
+    on.config.set(asText(data), options),
+  ),
+  operation("config", "update", {}, (on, { options }) =>
+    on.config.update((text = "") => `${text}+`, options),
+  ),
+  operation("config", "watch", { iterates: true }, (on, { options }) => on.config.watch(options)),
+  operation("config", "live", wait, (on, { options }) => on.config.live(options)),
+  operation("liveConfig", "close", local, (on) => on.liveConfig.close()),
   operation("queue", "put", { takesData: true }, (on, { data, options }) => on.queue.put(data, options)),
   operation("queue", "putAll", { takesData: true }, (on, { data, options }) =>
     on.queue.putAll([data], options),
@@ -288,6 +387,9 @@ export async function subjectsOf(kit: Kit): Promise<Subjects & { readonly client
     coordinator.partitioner("/owned", { partitions: 1 }).run(resolve).catch(reject);
   });
   const permit = await coordinator.semaphore("/permits", { permits: 2 }).acquire();
+  const discovery = coordinator.discovery("/services");
+  const group = coordinator.group("/group");
+  const config = coordinator.config("/config", { schema: strings });
   return {
     client,
     coordinator,
@@ -299,7 +401,18 @@ export async function subjectsOf(kit: Kit): Promise<Subjects & { readonly client
     readWriteLock: coordinator.readWriteLock("/read-write-lock"),
     semaphore: coordinator.semaphore("/semaphore", { permits: 2 }),
     permit,
-    discovery: coordinator.discovery("/services"),
+    discovery,
+    registration: await discovery.register({ name: "kept", address: "a", port: 1 }),
+    serviceView: await discovery.view("kept-by-nobody"),
+    group,
+    membership: await group.join({ id: "kept" }),
+    groupView: await coordinator.group("/nobody").view(),
+    barrier: coordinator.barrier("/barrier"),
+    doubleBarrier: coordinator.doubleBarrier("/rounds", { count: 2 }),
+    round: await coordinator.doubleBarrier("/entered", { count: 1 }).enter(),
+    counter: coordinator.counter("/counter"),
+    config,
+    liveConfig: await config.live(),
     queue,
     task,
     deadLetters: queue.deadLetters,

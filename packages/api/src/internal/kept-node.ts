@@ -1,0 +1,236 @@
+import type { CreateOperation, Guard } from "../backend/operations.js";
+import type { BackendSession } from "../backend/session.js";
+import { ConclaveError, type ErrorCode } from "../errors.js";
+import type { Ongoing } from "./established.js";
+import { firstOf } from "./first-of.js";
+import type { Keeper } from "./keeper.js";
+import type { LiveSession } from "./live-session.js";
+import { pause } from "./pause.js";
+
+/** How long to hold back when the store refuses the node, as a share of the session timeout. */
+const holdBackShare = 1 / 10;
+
+/** Refusals that say that the node is no longer the one that was read. */
+const passed: readonly ErrorCode[] = ["NO_NODE", "BAD_VERSION", "NOT_HELD"];
+
+/** Of each coordinator, the kept node that speaks for each path: the latest (DISC-1). */
+const speakersOf = new WeakMap<Keeper, Map<string, KeptNode>>();
+
+function speakers(keeper: Keeper): Map<string, KeptNode> {
+  const known = speakersOf.get(keeper) ?? new Map<string, KeptNode>();
+  speakersOf.set(keeper, known);
+  return known;
+}
+
+/**
+ * An ephemeral node that is kept until it is left: written in the current session and again in each later one, always with the
+ * latest data (DISC-1, DISC-2). What registrations and memberships are made of.
+ */
+export class KeptNode implements Ongoing {
+  readonly #keeper: Keeper;
+  readonly #path: string;
+  readonly #stopFollowing: () => void;
+  /** Nobody changes these bytes: what was given is what comes back (NODE-9). */
+  #data: Uint8Array;
+  #left = false;
+  /** A later one of the same coordinator speaks for the path now (DISC-1). */
+  #replaced = false;
+  #sessionId: string | undefined;
+  /** The node as it was read in this session: a guard that spares reading it again. */
+  #read: (Guard & { readonly sessionId: string }) | undefined;
+  #first: { resolve(): void; reject(error: unknown): void } | undefined;
+  #refusal: unknown;
+  readonly #refused = new Set<(error: unknown) => void>();
+  /** The writes of this node, one after another, so that the last word stays the last. */
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(keeper: Keeper, path: string, data: Uint8Array) {
+    this.#keeper = keeper;
+    this.#path = path;
+    this.#data = data;
+    const before = speakers(keeper).get(path);
+    speakers(keeper).set(path, this);
+    if (before) this.#work = before.#giveWay();
+    this.#stopFollowing = keeper.follow((live) => void this.#publish(live).catch(() => {}));
+  }
+
+  get path(): string {
+    return this.#path;
+  }
+
+  /** The latest data; not to be changed. */
+  get data(): Uint8Array {
+    return this.#data;
+  }
+
+  /**
+   * Id of the session in which the node was written; `undefined` once that session is over, until it is written again. Not
+   * guaranteed: that nobody else has deleted or replaced it since.
+   */
+  get sessionId(): string | undefined {
+    return this.#sessionId !== undefined && this.#keeper.current?.id === this.#sessionId
+      ? this.#sessionId
+      : undefined;
+  }
+
+  /** Throws `CLOSED` once it was left or replaced, or its coordinator is closed. */
+  check(): void {
+    this.#keeper.check();
+    if (!this.#left) return;
+    const why = this.#replaced
+      ? "replaced by a later one of the same id in this process"
+      : "left or withdrawn";
+    throw new ConclaveError("CLOSED", `it was ${why}`, { path: this.#path });
+  }
+
+  /** Resolves when the node stands for the first time; rejects when the store refuses it, for any reason but lost contact. */
+  begun(): Promise<void> {
+    if (this.#sessionId !== undefined) return Promise.resolve();
+    if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
+    return new Promise((resolve, reject) => {
+      this.#first = { resolve, reject };
+    });
+  }
+
+  /**
+   * Replaces the data. Resolves when the node shows them; without a session now, at once, and the next session shows them.
+   * Rejects with whatever the store refuses the node with, which is then tried again behind the caller's back.
+   */
+  async update(data: Uint8Array): Promise<void> {
+    this.check();
+    this.#data = data;
+    await firstOf<void>((resolve, reject) => {
+      this.#refused.add(reject);
+      this.#now().then(resolve, reject);
+      return [() => this.#refused.delete(reject)];
+    });
+  }
+
+  /** Leaves for good: whatever happens, the node does not come back (DISC-2). Idempotent. */
+  async leave(): Promise<void> {
+    this.#left = true;
+    this.#stopFollowing();
+    if (this.#replaced) return;
+    try {
+      await this.#now();
+    } finally {
+      const speaking = speakers(this.#keeper);
+      if (speaking.get(this.#path) === this) speaking.delete(this.#path);
+    }
+  }
+
+  giveUp(): void {
+    this.leave().catch(() => {});
+  }
+
+  async #now(): Promise<void> {
+    const live = this.#keeper.current;
+    // Without a session there is no node of ours, or one that is about to vanish with its session.
+    if (live === undefined) return;
+    try {
+      await this.#publish(live);
+    } catch (error) {
+      if (!live.signal.aborted) throw error;
+    }
+  }
+
+  /** Says and removes nothing from now on; resolves when what it was writing is written. */
+  #giveWay(): Promise<void> {
+    this.#replaced = true;
+    this.#left = true;
+    this.#sessionId = undefined;
+    this.#stopFollowing();
+    return this.#work.catch(() => {});
+  }
+
+  #publish(live: LiveSession): Promise<void> {
+    const publish = async () => {
+      if (this.#left) await this.#remove(live);
+      else await this.#write(live);
+    };
+    this.#work = this.#work.then(publish, publish);
+    return this.#work;
+  }
+
+  /** Makes the node say what it should. Each step may be repeated, so lost replies do no harm. */
+  async #write(live: LiveSession): Promise<void> {
+    while (!this.#left) {
+      const data = this.#data;
+      try {
+        if (await live.idempotent((backend) => this.#put(backend, data))) {
+          if (this.#data !== data) continue;
+          this.#sessionId = this.#replaced ? undefined : live.id;
+          this.#first?.resolve();
+          return;
+        }
+      } catch (error) {
+        if (live.signal.aborted) throw error;
+        this.#refusal = error;
+        this.#first?.reject(error);
+        for (const reject of [...this.#refused]) reject(error);
+        await pause(live.clock, live.timeoutMs * holdBackShare, live.signal);
+      }
+    }
+    await this.#remove(live);
+  }
+
+  /** One round of writing; false when somebody else's node was in the way and has to be looked at again. */
+  async #put(backend: BackendSession, data: Uint8Array): Promise<boolean> {
+    const path = this.#path;
+    if (this.#read?.sessionId === backend.id && (await this.#set(backend, data, this.#read))) return true;
+    const create: CreateOperation = {
+      type: "create",
+      path,
+      data,
+      ephemeral: true,
+      sequential: false,
+      parents: true,
+    };
+    try {
+      await backend.commit([create], undefined);
+      return true;
+    } catch (error) {
+      if (!ConclaveError.is(error, "NODE_EXISTS")) throw error;
+    }
+    const node = await backend.get(path, { linearizable: true });
+    if (node === undefined) return false;
+    if (node.ephemeralOwner === backend.id) {
+      const { createRevision } = node;
+      this.#read = { path, createRevision, sessionId: backend.id };
+      return this.#set(backend, data, this.#read);
+    }
+    // A node of an earlier session, of this process or of one before it, gives way.
+    await unlessPassed(backend.commit([{ type: "delete", path, ifVersion: node.version }], undefined));
+    return false;
+  }
+
+  /** The guard tells the node from one that another session puts in its place meanwhile, of which the version may be the same. */
+  async #set(backend: BackendSession, data: Uint8Array, guard: Guard): Promise<boolean> {
+    const set = { type: "set", path: this.#path, data, ifVersion: undefined } as const;
+    const isSet = await unlessPassed(backend.commit([set], guard));
+    if (!isSet) this.#read = undefined;
+    return isSet;
+  }
+
+  async #remove(live: LiveSession): Promise<void> {
+    const path = this.#path;
+    this.#sessionId = undefined;
+    if (this.#replaced) return;
+    await live.idempotent(async (backend) => {
+      const node = await backend.get(path, { linearizable: true });
+      if (node?.ephemeralOwner !== backend.id) return;
+      await unlessPassed(backend.commit([{ type: "delete", path, ifVersion: undefined }], node));
+    });
+  }
+}
+
+/** Whether a write was done; false when the node is no longer the one that was read. */
+async function unlessPassed(write: Promise<unknown>): Promise<boolean> {
+  try {
+    await write;
+    return true;
+  } catch (error) {
+    if (passed.some((code) => ConclaveError.is(error, code))) return false;
+    throw error;
+  }
+}

@@ -1,4 +1,5 @@
 import { ConclaveError, type Coordinator, connect, type Task } from "@conclave/api";
+import type { Backend } from "@conclave/api/backend";
 import { type MemoryBackend, MemoryCluster, memory, VirtualClock } from "@conclave/backend-memory";
 import { describe, expect, test } from "vitest";
 
@@ -143,6 +144,35 @@ describe("work queue", () => {
     backend.faults.refuse();
     await clock.advance(2 * sessionTimeoutMs);
     expect(outcome).toEqual(["SESSION_LOST", "unknown"]);
+  });
+
+  test("a take that the store refuses to let look says so, and the next one looks again", async () => {
+    const { clock, cluster, now } = setup();
+    const inner = memory({ cluster });
+    let refusals = 1;
+    const refusing: Backend = {
+      name: inner.name,
+      capabilities: inner.capabilities,
+      clock: inner.clock,
+      async open(options) {
+        const session = await inner.open(options);
+        const watch = session.watchChildren.bind(session);
+        session.watchChildren = (path, sink) => {
+          if (refusals-- <= 0) return watch(path, sink);
+          queueMicrotask(() => sink.failed(new ConclaveError("ACCESS_DENIED", "no")));
+          return () => {};
+        };
+        return session;
+      },
+    };
+    const connecting = connect(refusing, { sessionTimeoutMs });
+    await clock.advance(0);
+    const queue = (await connecting).workQueue("/q");
+    await expect(now(queue.take())).rejects.toMatchObject({ code: "ACCESS_DENIED" });
+    const id = await now(queue.put("task"));
+    const taking = queue.take();
+    await clock.advance(sessionTimeoutMs / 2);
+    expect((await now(taking)).id).toBe(id);
   });
 
   test("QUEUE-7: no timer is left when nobody takes", async () => {

@@ -96,7 +96,11 @@ export class Takers {
       live,
       this.#layout,
       () => this.#pump(),
-      (error) => this.#fail(error),
+      (error) => {
+        // It tells nothing any more: the next take begins with another.
+        this.#stop();
+        this.#fail(error);
+      },
     );
     this.#view = view;
     onAbort(live.signal, () => {

@@ -5,10 +5,11 @@ const weightBytes = 6;
 
 /**
  * Who of several members owns which of a number of partitions, by rendezvous hashing (Thaler and Ravishankar, "A Name-Based Mapping
- * Scheme for Rendezvous", 1996): of each partition, the member with the highest weight. All who know the same members come to the
- * same owners; when a member comes or goes, only partitions that it gains or had change hands.
+ * Scheme for Rendezvous", 1998): of each partition, the member with the highest weight. All who know the same members come to the
+ * same owners; when a member comes or goes, only partitions that it gains or had change hands. Keeps the members' weights, so that a
+ * change costs one hash, of the one who came, and as many comparisons as there are partitions and members.
  */
-export class Rendezvous {
+export class PartitionOwners {
   readonly #partitions: number;
   #weights = new Map<string, Float64Array>();
 
@@ -17,7 +18,7 @@ export class Rendezvous {
   }
 
   /** The owner of each partition; `undefined` when there are no members. */
-  owners(members: Iterable<string>): readonly (string | undefined)[] {
+  among(members: Iterable<string>): readonly (string | undefined)[] {
     const known = this.#weights;
     // Those who left are forgotten, and whoever stays is not hashed again.
     this.#weights = new Map();

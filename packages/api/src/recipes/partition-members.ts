@@ -1,15 +1,13 @@
 import type { Child, CreateOperation } from "../backend/operations.js";
 import type { BackendSession } from "../backend/session.js";
-import { ConclaveError, type ErrorCode } from "../errors.js";
+import { ConclaveError } from "../errors.js";
 import { Children } from "../internal/children.js";
 import type { LiveSession } from "../internal/live-session.js";
+import { hasPassed } from "../internal/passed.js";
 import { pause } from "../internal/pause.js";
 
 /** How long to hold back when the store fails to remove the node, as a share of the session timeout. */
 const holdBackShare = 1 / 50;
-
-/** Refusals that say that the node is no longer the one that was read. */
-const passed: readonly ErrorCode[] = ["NOT_HELD", "NO_NODE", "BAD_VERSION"];
 
 /** A member of a set of processes: an ephemeral node of its id. */
 export interface MemberEntry {
@@ -87,7 +85,7 @@ export class PartitionMembers {
     const node = await backend.get(path, { linearizable: true });
     if (node?.ephemeralOwner !== backend.id) return;
     await backend.commit([{ type: "delete", path, ifVersion: undefined }], node).catch((error) => {
-      if (!passed.some((code) => ConclaveError.is(error, code))) throw error;
+      if (!hasPassed(error)) throw error;
     });
   }
 

@@ -5,7 +5,7 @@ import { firstOf } from "../internal/first-of.js";
 import type { Keeper } from "../internal/keeper.js";
 import type { LiveSession } from "../internal/live-session.js";
 import { onAbort } from "../internal/on-abort.js";
-import { Rendezvous } from "../internal/partition-owners.js";
+import { PartitionOwners } from "../internal/partition-owners.js";
 import { pause } from "../internal/pause.js";
 import { handedOver, type Partition } from "./partition.js";
 import { PartitionMembers } from "./partition-members.js";
@@ -32,7 +32,7 @@ export interface PartitionRunConfig {
 export class PartitionRun {
   readonly #keeper: Keeper;
   readonly #config: PartitionRunConfig;
-  readonly #rendezvous: Rendezvous;
+  readonly #owners: PartitionOwners;
   readonly #slots: readonly PartitionSlot[];
   readonly #failing = new AbortController();
   #members: PartitionMembers | undefined;
@@ -42,7 +42,7 @@ export class PartitionRun {
     const { path, partitions, data, changed } = config;
     this.#keeper = keeper;
     this.#config = config;
-    this.#rendezvous = new Rendezvous(partitions);
+    this.#owners = new PartitionOwners(partitions);
     const failed = (error: unknown) => this.#failing.abort(error);
     const work = (partition: Partition) => config.work(partition);
     this.#slots = Array.from(
@@ -106,7 +106,7 @@ export class PartitionRun {
   #assign(live: LiveSession, ids: readonly string[] | undefined): void {
     if (this.#ended || live.signal.aborted) return;
     const { id } = this.#config;
-    const owners = this.#rendezvous.owners(ids ?? []);
+    const owners = this.#owners.among(ids ?? []);
     for (const [index, slot] of this.#slots.entries()) {
       const owner = owners[index];
       if (owner === id) slot.want(live);

@@ -1,14 +1,12 @@
 import type { CreateOperation, Guard, Node, Operation, SetResult } from "../backend/operations.js";
 import type { BackendSession } from "../backend/session.js";
-import { ConclaveError, type ErrorCode } from "../errors.js";
+import { ConclaveError } from "../errors.js";
 import { commit } from "../internal/commit.js";
 import type { LiveSession } from "../internal/live-session.js";
+import { hasPassed } from "../internal/passed.js";
 import type { Place } from "../internal/place.js";
 import { decodeRecord, encodeRecord, type QueueLayout, type TaskRecord } from "./queue-layout.js";
 import { Mark } from "./queue-mark.js";
-
-/** Refusals that say that a claim or a task is no longer as it was. */
-const passed: readonly ErrorCode[] = ["NOT_HELD", "NO_NODE", "BAD_VERSION"];
 
 const linearizable = { linearizable: true } as const;
 const ownWrites = { linearizable: false } as const;
@@ -167,7 +165,7 @@ export class Claim {
     try {
       await this.place.live.idempotent(call);
     } catch (error) {
-      if (!isPassed(error)) throw error;
+      if (!hasPassed(error)) throw error;
     }
   }
 
@@ -225,10 +223,6 @@ export async function bury(claim: Claim): Promise<void> {
 async function leaving(place: Place, result: "gone" | "unwanted"): Promise<Claiming> {
   await place.quit();
   return { result };
-}
-
-function isPassed(error: unknown): boolean {
-  return passed.some((code) => ConclaveError.is(error, code));
 }
 
 function isUnknown(error: unknown): boolean {

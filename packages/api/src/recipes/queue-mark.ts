@@ -2,16 +2,14 @@ import { randomUUID } from "node:crypto";
 import type { Ticket } from "../backend/line.js";
 import type { CreateOperation, Node } from "../backend/operations.js";
 import type { BackendSession } from "../backend/session.js";
-import { ConclaveError, type ErrorCode } from "../errors.js";
+import { ConclaveError } from "../errors.js";
 import type { LiveSession } from "../internal/live-session.js";
+import { hasPassed } from "../internal/passed.js";
 import { pause } from "../internal/pause.js";
 import { Place } from "../internal/place.js";
 
 /** How long to hold back when the store fails to tell of the mark, as a share of the session timeout. */
 const holdBackShare = 1 / 50;
-
-/** Refusals that say that a mark is no longer there. */
-const passed: readonly ErrorCode[] = ["NOT_HELD", "NO_NODE", "BAD_VERSION"];
 
 /** The ephemeral node that says that this session has a task. What it holds tells it from every other (OUT-3). */
 export class Mark {
@@ -95,6 +93,6 @@ async function remove(backend: BackendSession, node: Node): Promise<void> {
   try {
     await backend.commit([{ type: "delete", path: node.path, ifVersion: undefined }], node);
   } catch (error) {
-    if (!passed.some((code) => ConclaveError.is(error, code))) throw error;
+    if (!hasPassed(error)) throw error;
   }
 }

@@ -78,9 +78,9 @@ export const ownersOfSession: readonly Owner[] = [
   "leadership",
   "hold",
   "permit",
+  "round",
   "task",
   "partition",
-  "round",
 ];
 
 export interface Input {

@@ -1,11 +1,14 @@
 // Puts examples into the documents that show them: a code block that begins with a line "// <path>" holds that file.
 // With --check it changes nothing and fails when a document is out of date.
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const check = process.argv.includes("--check");
 const inDocs = readdirSync("docs", { recursive: true }).map((name) => join("docs", name));
-const documents = ["README.md", ...inDocs].filter((name) => name.endsWith(".md"));
+const inPackages = readdirSync("packages").map((name) => join("packages", name, "README.md"));
+const documents = ["README.md", ...inDocs, ...inPackages.filter(existsSync)].filter((name) =>
+  name.endsWith(".md"),
+);
 
 let stale = 0;
 let shown = 0;

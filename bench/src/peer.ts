@@ -2,6 +2,7 @@ import { type Arguments, parseArguments } from "./peer/arguments.js";
 import { discoveryChurn } from "./peer/churn.js";
 import { crashLeader, electCrash, electGraceful } from "./peer/election.js";
 import { watchFanout } from "./peer/fanout.js";
+import { lockContended, lockUncontended } from "./peer/lock.js";
 import { rawCreate, rawGet, rawSet } from "./peer/raw.js";
 
 /*
@@ -13,6 +14,8 @@ const workloads: Readonly<Record<string, (given: Arguments) => Promise<unknown>>
   "raw-get": rawGet,
   "raw-set": rawSet,
   "raw-create": rawCreate,
+  "lock-uncontended": lockUncontended,
+  "lock-contended": lockContended,
   "elect-graceful": electGraceful,
   "elect-crash": electCrash,
   "crash-leader": crashLeader,

@@ -1,8 +1,12 @@
 import { connect } from "@conclave/api";
 import { etcd } from "@conclave/backend-etcd";
+import { redis } from "@conclave/backend-redis";
 import { zookeeper } from "@conclave/backend-zookeeper";
 import type { TestServer } from "@conclave/test-servers";
+import { connect as connectClient } from "@conclave/zookeeper-client";
 import { Etcd3 } from "etcd3";
+import { Redis } from "ioredis";
+import nodeZooKeeperClient from "node-zookeeper-client";
 import ZooKeeper from "zookeeper";
 
 /** The same three operations, by whichever client. */
@@ -14,6 +18,8 @@ export interface RawClient {
   remove(key: string): Promise<unknown>;
   close(): Promise<void>;
 }
+
+const { createClient } = nodeZooKeeperClient;
 
 const data = Buffer.alloc(64, "x");
 const sessionTimeoutMs = 10_000;
@@ -57,10 +63,41 @@ export async function etcdClients({ url }: TestServer): Promise<RawClient[]> {
   ];
 }
 
+/** What can be measured on Redis; the first is what the others are compared with. */
+export async function redisClients({ url }: TestServer): Promise<RawClient[]> {
+  const client = new Redis(url);
+  const coordinator = await connect(redis({ hosts: url }), { sessionTimeoutMs });
+  return [
+    {
+      name: "ioredis",
+      get: (key) => client.getBuffer(key),
+      set: (key) => client.set(key, data),
+      create: (key) => client.set(key, data, "NX"),
+      remove: (key) => client.del(key),
+      async close() {
+        client.disconnect();
+      },
+    },
+    {
+      name: "conclave",
+      get: (key) => coordinator.get(key),
+      set: (key) => coordinator.set(key, data),
+      create: (key) => coordinator.create(key, data),
+      remove: (key) => coordinator.delete(key),
+      close: () => coordinator.close(),
+    },
+  ];
+}
+
 /** What can be measured on ZooKeeper; the first is what the others are compared with. */
 export async function zookeeperClients({ url }: TestServer): Promise<RawClient[]> {
   const client = await plainZooKeeper(url);
-  const coordinator = await connect(zookeeper({ hosts: url }), { sessionTimeoutMs });
+  const script = await plainJavaScript(url);
+  const typed = await connectClient({ servers: url, sessionTimeoutMs });
+  const drivers = ["typescript", "native"] as const;
+  const coordinators = await Promise.all(
+    drivers.map((driver) => connect(zookeeper({ hosts: url, driver }), { sessionTimeoutMs })),
+  );
   const anyVersion = -1;
   return [
     {
@@ -74,14 +111,47 @@ export async function zookeeperClients({ url }: TestServer): Promise<RawClient[]
       },
     },
     {
-      name: "conclave",
-      get: (key) => coordinator.get(key),
-      set: (key) => coordinator.set(key, data),
-      create: (key) => coordinator.create(key, data),
-      remove: (key) => coordinator.delete(key),
-      close: () => coordinator.close(),
+      name: "node-zookeeper-client",
+      get: (key) => promised((done) => script.getData(key, done)),
+      set: (key) => promised((done) => script.setData(key, data, done)),
+      create: (key) => promised((done) => script.create(key, data, done)),
+      remove: (key) => promised((done) => script.remove(key, done)),
+      async close() {
+        script.close();
+      },
     },
+    {
+      name: "@conclave/zookeeper-client",
+      get: (key) => typed.getData(key),
+      set: (key) => typed.setData(key, data),
+      create: (key) => typed.create(key, data),
+      remove: (key) => typed.delete(key),
+      close: () => typed.close(),
+    },
+    ...coordinators.map((coordinator, index) => ({
+      name: `conclave, ${drivers[index]}`,
+      get: (key: string) => coordinator.get(key),
+      set: (key: string) => coordinator.set(key, data),
+      create: (key: string) => coordinator.create(key, data),
+      remove: (key: string) => coordinator.delete(key),
+      close: () => coordinator.close(),
+    })),
   ];
+}
+
+/** `node-zookeeper-client` takes callbacks. */
+function promised(call: (done: (error: unknown, value?: unknown) => void) => void): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    call((error, value) => (error ? reject(error) : resolve(value)));
+  });
+}
+
+function plainJavaScript(url: string) {
+  const client = createClient(url, { sessionTimeout: sessionTimeoutMs });
+  return new Promise<typeof client>((resolve) => {
+    client.once("connected", () => resolve(client));
+    client.connect();
+  });
 }
 
 function plainZooKeeper(url: string) {

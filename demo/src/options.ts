@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-export const backendNames = ["memory", "zookeeper", "etcd"] as const;
+export const backendNames = ["memory", "zookeeper", "etcd", "redis"] as const;
 
 export type BackendName = (typeof backendNames)[number];
 
@@ -28,13 +28,14 @@ A cluster of workers elects a leader, which hands out tasks. The leader is kille
 finish what it left, and take it back as a follower. At the end what was promised is checked.
 
   --backend NAME   ${backendNames.join(", ")}. Default: memory, which needs no server.
-  --url URL        a server that runs already, for zookeeper (host:port) or etcd (http://host:port).
+  --url URL        a server that runs already, for zookeeper (host:port), etcd (http://host:port) or redis
+                   (redis://host:port).
                    Default: one is started for the occasion and removed afterwards.
   --workers N      ${fewestWorkers} to ${mostWorkers}. Default: 4.
   --tasks N        ${fewestTasksPerWorker} to ${mostTasks}, at least ${fewestTasksPerWorker} for each worker. Default: ${tasksPerWorker} for each worker.
   --help           this text.
 
-On zookeeper and etcd each worker is a process of its own, and the leader's is killed with SIGKILL.
+On zookeeper, etcd and redis each worker is a process of its own, and the leader's is killed with SIGKILL.
 Exit status: 0 if every check held, 1 if not, 2 for a wrong option.
 `;
 
@@ -48,9 +49,7 @@ export function parseOptions(args: readonly string[]): DemoOptions | "help" {
   }
   const { url } = values;
   if (url !== undefined && backend === "memory") {
-    throw new UsageError(
-      "--url: the memory backend has no server; add --backend zookeeper or --backend etcd",
-    );
+    throw new UsageError("--url: the memory backend has no server; add --backend zookeeper, etcd or redis");
   }
   if (url === "") throw new UsageError("--url: it must not be empty");
   const workers = count("--workers", values.workers, { fewest: fewestWorkers, most: mostWorkers }) ?? 4;

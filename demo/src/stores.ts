@@ -23,12 +23,13 @@ export interface RunningStore {
 }
 
 /** What is asked for; the store may grant more. */
-export const sessionTimeoutMs = { memory: 1_000, zookeeper: 2_000, etcd: 2_000 } as const;
+export const sessionTimeoutMs = { memory: 1_000, zookeeper: 2_000, etcd: 2_000, redis: 2_000 } as const;
 
 /**
  * How long a store may take, beyond the session timeout, to notice a death and let the next one lead. In memory nothing
  * but this process's own delays. ZooKeeper rounds expiry up to its next tick, of which a timeout has at least two. etcd
- * looks for leases to revoke every half second.
+ * looks for leases to revoke every half second. On Redis whoever watches ends what is due within a quarter of a second; the rest is
+ * for a machine that is busy.
  */
 export function expiryBoundMs(backend: BackendName, timeoutMs: number): number {
   switch (backend) {
@@ -38,6 +39,8 @@ export function expiryBoundMs(backend: BackendName, timeoutMs: number): number {
       return timeoutMs / 2 + 500;
     case "etcd":
       return 1_500;
+    case "redis":
+      return 1_000;
   }
 }
 
@@ -60,6 +63,8 @@ export async function backendAt({ backend, url }: Pick<StoreAddress, "backend" |
       return (await import("@conclave/backend-zookeeper")).zookeeper({ hosts });
     case "etcd":
       return (await import("@conclave/backend-etcd")).etcd({ hosts });
+    case "redis":
+      return (await import("@conclave/backend-redis")).redis({ hosts });
   }
 }
 
@@ -72,14 +77,22 @@ export async function connectTo(address: StoreAddress): Promise<Coordinator> {
 
 /** Deletes what the demo wrote into a store that stays. */
 export async function removeTree(address: StoreAddress): Promise<void> {
-  const coordinator = await connectTo({ ...address, namespace: "/" });
+  const within = await connectTo(address);
   const remove = async (path: string): Promise<void> => {
-    for (const { name } of await coordinator.children(path)) await remove(`${path}/${name}`);
-    await coordinator.delete(path);
+    for (const { name } of await within.children(path))
+      await remove(path === "/" ? `/${name}` : `${path}/${name}`);
+    if (path !== "/") await within.delete(path);
   };
   try {
-    if (await coordinator.exists(address.namespace)) await remove(address.namespace);
+    await remove("/");
   } finally {
-    await coordinator.close();
+    await within.close();
+  }
+  const above = await connectTo({ ...address, namespace: "/" });
+  try {
+    // Where namespaces are trees of their own, it is not seen from here.
+    if (await above.exists(address.namespace)) await above.delete(address.namespace);
+  } finally {
+    await above.close();
   }
 }

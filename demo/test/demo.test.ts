@@ -95,7 +95,7 @@ test("in memory, the fewest and the most workers", { timeout: timeLimitMs }, asy
   expectSuccess(await run(["--workers", "32", "--tasks", "64"]));
 });
 
-describe.each(["zookeeper", "etcd"] as const)("on %s", (backend) => {
+describe.each(["zookeeper", "etcd", "redis"] as const)("on %s", (backend) => {
   test("a server for the occasion", { timeout: timeLimitMs }, async () => {
     expectSuccess(await run(["--backend", backend, "--workers", "3"]));
   });

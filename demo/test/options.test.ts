@@ -20,7 +20,7 @@ test.each(["--help", "-h"])("%s", (option) => {
 });
 
 test.each([
-  [["--backend", "redis"], "memory, zookeeper, etcd"],
+  [["--backend", "consul"], "memory, zookeeper, etcd, redis"],
   [["--url", "127.0.0.1:2181"], "no server"],
   [["--backend", "etcd", "--url", ""], "empty"],
   [["--workers", "1"], "2 to 32"],

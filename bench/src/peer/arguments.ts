@@ -1,11 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { type Coordinator, connect } from "@conclave/api";
 import { etcd } from "@conclave/backend-etcd";
+import { redis } from "@conclave/backend-redis";
 import { zookeeper } from "@conclave/backend-zookeeper";
 
 const stores = {
   zk: (server: string) => zookeeper({ hosts: server }),
   etcd: (server: string) => etcd({ hosts: server }),
+  redis: (server: string) => redis({ hosts: server }),
 };
 
 /** What the program was asked for: `STORE WORKLOAD HOST:PORT --seconds S --clients C`. */
@@ -21,8 +23,12 @@ export interface Arguments {
 
 export function parseArguments(given: readonly string[]): Arguments {
   const [store, workload, server, ...rest] = given;
-  if ((store !== "zk" && store !== "etcd") || workload === undefined || server === undefined) {
-    console.error("usage: peer.js zk|etcd WORKLOAD HOST:PORT [--seconds S] [--clients C]");
+  if (
+    (store !== "zk" && store !== "etcd" && store !== "redis") ||
+    workload === undefined ||
+    server === undefined
+  ) {
+    console.error("usage: peer.js zk|etcd|redis WORKLOAD HOST:PORT [--seconds S] [--clients C]");
     process.exit(2);
   }
   const option = (name: string) => rest[rest.indexOf(`--${name}`) + 1];

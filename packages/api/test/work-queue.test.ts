@@ -1,4 +1,5 @@
 import { ConclaveError, type Coordinator, connect, type Task } from "@conclave/api";
+import type { Backend } from "@conclave/api/backend";
 import { type MemoryBackend, MemoryCluster, memory, VirtualClock } from "@conclave/backend-memory";
 import { describe, expect, test } from "vitest";
 
@@ -68,7 +69,7 @@ describe("work queue", () => {
     expect(await cost(() => queue.deadLetters.requeue(third.id))).toEqual({ get: 1, commit: 1 });
   });
 
-  test("many who take in one process watch the queue once, and nobody watches when nobody takes", async () => {
+  test("many who take in one process watch the queue once, and nobody watches when nobody takes any more", async () => {
     const { clock, join, now } = setup();
     const { backend, coordinator } = await join();
     const queue = coordinator.workQueue("/q");
@@ -79,7 +80,7 @@ describe("work queue", () => {
     await clock.advance(0);
     expect(backend.requests.of("watch")).toBe(2);
     giveUp.abort();
-    await clock.advance(0);
+    await clock.advance(sessionTimeoutMs);
     const { notifications } = backend.requests;
     const { coordinator: other } = await join();
     await now(other.workQueue("/q").put("task"));
@@ -113,7 +114,7 @@ describe("work queue", () => {
 
   test("a worker alone takes in order and without delay", async () => {
     const { join, now } = setup();
-    const { coordinator } = await join();
+    const { backend, coordinator } = await join();
     const queue = coordinator.workQueue("/q");
     const ids = await now(queue.putAll(Array.from({ length: 50 }, String)));
     const taken: string[] = [];
@@ -123,6 +124,8 @@ describe("work queue", () => {
       await now(task.acknowledge());
     }
     expect(taken).toEqual(ids);
+    // A listing for each task would make a long queue dear.
+    expect(backend.requests.of("watch")).toBeLessThan(2 * ids.length);
   });
 
   test("QUEUE-4: an acknowledgement cut off for the rest of its session has an unknown outcome", async () => {
@@ -143,6 +146,35 @@ describe("work queue", () => {
     expect(outcome).toEqual(["SESSION_LOST", "unknown"]);
   });
 
+  test("a take that the store refuses to let look says so, and the next one looks again", async () => {
+    const { clock, cluster, now } = setup();
+    const inner = memory({ cluster });
+    let refusals = 1;
+    const refusing: Backend = {
+      name: inner.name,
+      capabilities: inner.capabilities,
+      clock: inner.clock,
+      async open(options) {
+        const session = await inner.open(options);
+        const watch = session.watchChildren.bind(session);
+        session.watchChildren = (path, sink) => {
+          if (refusals-- <= 0) return watch(path, sink);
+          queueMicrotask(() => sink.failed(new ConclaveError("ACCESS_DENIED", "no")));
+          return () => {};
+        };
+        return session;
+      },
+    };
+    const connecting = connect(refusing, { sessionTimeoutMs });
+    await clock.advance(0);
+    const queue = (await connecting).workQueue("/q");
+    await expect(now(queue.take())).rejects.toMatchObject({ code: "ACCESS_DENIED" });
+    const id = await now(queue.put("task"));
+    const taking = queue.take();
+    await clock.advance(sessionTimeoutMs / 2);
+    expect((await now(taking)).id).toBe(id);
+  });
+
   test("QUEUE-7: no timer is left when nobody takes", async () => {
     const { clock, join, now } = setup();
     const { coordinator } = await join();
@@ -151,7 +183,12 @@ describe("work queue", () => {
     await now(queue.put("task"));
     const task = await now(queue.take());
     await now(task.acknowledge());
+    await clock.advance(sessionTimeoutMs);
     expect(clock.pending).toBe(before);
+    await now(queue.put("another"));
+    await now(queue.take());
+    await now(coordinator.close());
+    expect(clock.pending).toBe(0);
   });
 });
 

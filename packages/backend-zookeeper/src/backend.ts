@@ -10,12 +10,14 @@ import type { Driver } from "./driver.js";
 import { isContactLost, reasonOf, toConclaveError } from "./errors.js";
 import { Link } from "./link.js";
 import { nativeDriver } from "./native-driver.js";
-import { type Configuration, parseOptions, type ZooKeeperOptions } from "./options.js";
+import { type Configuration, type DriverName, parseOptions, type ZooKeeperOptions } from "./options.js";
 import { join, Namespace } from "./paths.js";
 import { ZooKeeperSession } from "./session.js";
+import { typescriptDriver } from "./typescript-driver.js";
 import { Watches } from "./watch.js";
 
 const CLOSE_AFTER_FAILURE_MS = 1_000;
+const drivers: Readonly<Record<DriverName, Driver>> = { native: nativeDriver, typescript: typescriptDriver };
 
 /**
  * Apache ZooKeeper 3.5 or later, through the npm package `zookeeper`, which has to be installed beside this one and
@@ -33,7 +35,7 @@ export function zookeeper(options: ZooKeeperOptions): Backend {
     name: "zookeeper",
     capabilities: { transactions: false, guardedWrites: "session", fencing: "strict", durable: true },
     clock: systemClock,
-    open: (openOptions) => open(nativeDriver, configuration, openOptions),
+    open: (openOptions) => open(drivers[configuration.driver], configuration, openOptions),
   };
 }
 

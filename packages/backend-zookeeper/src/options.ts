@@ -11,13 +11,21 @@ export interface ZooKeeperOptions {
   readonly auth?: Auth | readonly Auth[];
   /** How long one server may take to answer when a session is opened; less when the time to connect would not do for every server. Default 5,000. */
   readonly connectTimeoutMs?: number;
+  /**
+   * Which client speaks to the servers: `"native"`, the npm package `zookeeper`, or `"typescript"`,
+   * `@conclave/zookeeper-client`. Default `"native"`.
+   */
+  readonly driver?: DriverName;
 }
+
+export type DriverName = "native" | "typescript";
 
 /** Options checked and complete. */
 export interface Configuration {
   readonly hosts: readonly Host[];
   readonly auth: readonly Auth[];
   readonly connectTimeoutMs: number;
+  readonly driver: DriverName;
 }
 
 const DEFAULT_PORT = 2181;
@@ -25,13 +33,18 @@ const DEFAULT_CONNECT_TIMEOUT_MS = 5_000;
 
 export function parseOptions(options: ZooKeeperOptions): Configuration {
   if (typeof options !== "object" || options === null) invalid(`takes an object, not ${showOption(options)}`);
-  rejectUnknownOptions("zookeeper", options, ["hosts", "auth", "connectTimeoutMs"]);
+  rejectUnknownOptions("zookeeper", options, ["hosts", "auth", "connectTimeoutMs", "driver"]);
   const { connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = options;
   checkDuration("zookeeper: connectTimeoutMs", connectTimeoutMs, 1);
+  const { driver = "native" } = options;
+  if (driver !== "native" && driver !== "typescript") {
+    invalid(`driver must be "native" or "typescript", not ${showOption(driver)}`);
+  }
   return {
     hosts: parseHosts(options.hosts),
     auth: parseAuth(options.auth ?? []),
     connectTimeoutMs,
+    driver,
   };
 }
 

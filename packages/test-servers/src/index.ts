@@ -7,7 +7,18 @@ export type { Exit } from "./process.js";
 export { type FaultProxy, type ProxyOptions, startProxy, type Traffic } from "./proxy.js";
 export type { Direction } from "./proxy-flow.js";
 export type { ReplyMatch } from "./proxy-replies.js";
+export type { RedisOptions } from "./redis.js";
+export { ask } from "./redis-ask.js";
+export { type RedisCluster, startRedisCluster } from "./redis-cluster.js";
+export { type RedisSentinels, startRedisSentinels } from "./redis-sentinel.js";
 export type { Control, Origin, RestartOptions, StartOptions, TestServer } from "./server.js";
 export { type ChildHandle, type SpawnNodeOptions, spawnNode, type WaitOptions } from "./spawn-node.js";
-export { type Kind, type OptionsByKind, startEtcd, startServer, startZooKeeper } from "./start.js";
+export {
+  type Kind,
+  type OptionsByKind,
+  startEtcd,
+  startRedis,
+  startServer,
+  startZooKeeper,
+} from "./start.js";
 export { fourLetterWord, type ZooKeeperOptions } from "./zookeeper.js";

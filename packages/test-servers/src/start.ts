@@ -2,12 +2,14 @@ import { startBinary } from "./binary.js";
 import { dockerAnswers, startContainer } from "./docker.js";
 import { type EtcdOptions, etcd } from "./etcd.js";
 import { waitUntilReady } from "./ready.js";
+import { type RedisOptions, redis } from "./redis.js";
 import type { ServerKind, StartOptions, TestServer } from "./server.js";
 import { type ZooKeeperOptions, zookeeper } from "./zookeeper.js";
 
 /** Options of each kind of server. */
 export interface OptionsByKind {
   readonly etcd: EtcdOptions;
+  readonly redis: RedisOptions;
   readonly zookeeper: ZooKeeperOptions;
 }
 
@@ -15,7 +17,7 @@ export type Kind = keyof OptionsByKind;
 
 type Kinds = { readonly [K in Kind]: ServerKind<K, OptionsByKind[K]> };
 
-export const kinds: Kinds = { etcd, zookeeper };
+export const kinds: Kinds = { etcd, redis, zookeeper };
 
 /**
  * Starts a server, or uses the one that the environment names: first `CONCLAVE_<KIND>_URL`, then Docker if a daemon
@@ -29,6 +31,10 @@ export function startServer<K extends Kind>(kind: K, options: OptionsByKind[K] =
 
 export function startEtcd(options: EtcdOptions = {}): Promise<TestServer<"etcd">> {
   return startServer("etcd", options);
+}
+
+export function startRedis(options: RedisOptions = {}): Promise<TestServer<"redis">> {
+  return startServer("redis", options);
 }
 
 export function startZooKeeper(options: ZooKeeperOptions = {}): Promise<TestServer<"zookeeper">> {

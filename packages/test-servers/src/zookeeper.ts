@@ -22,6 +22,8 @@ const NEEDED = ["zookeeper", "zookeeper-jute", "slf4j-api", "slf4j-simple"];
 /** Used only by features that a standalone server may be asked for in `config`. */
 const OPTIONAL = [
   ...["netty-handler", "netty-transport", "netty-common", "netty-buffer", "netty-codec", "netty-resolver"],
+  // Netty looks whether they are there.
+  ...["netty-transport-native-epoll", "netty-transport-native-unix-common"],
   ...[
     "metrics-core",
     "snappy-java",

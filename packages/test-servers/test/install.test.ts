@@ -12,6 +12,7 @@ const bare = {
   PATH: "",
   DOCKER_HOST: "unix:///nonexistent/docker.sock",
   CONCLAVE_ETCD_URL: "",
+  CONCLAVE_REDIS_URL: "",
   CONCLAVE_ZOOKEEPER_URL: "",
 };
 
@@ -23,9 +24,9 @@ async function finished(child: ChildHandle) {
 
 describe("the install script", () => {
   it("prints one line for each thing that is there", async () => {
-    const { code, out, err } = await finished(spawnNode(script, { args: ["etcd", "zookeeper"] }));
+    const { code, out, err } = await finished(spawnNode(script, { args: ["etcd", "redis", "zookeeper"] }));
     expect({ code, err }).toEqual({ code: 0, err: "" });
-    expect(out).toMatch(/^test-servers: etcd: .+\ntest-servers: zookeeper: .+$/);
+    expect(out).toMatch(/^test-servers: etcd: .+\ntest-servers: redis: .+\ntest-servers: zookeeper: .+$/);
   });
 
   it.each([
@@ -33,11 +34,12 @@ describe("the install script", () => {
     { CI: "", expected: 0 },
     { CI: "false", expected: 0 },
   ])("says loudly what is missing, and exits with $expected where CI is '$CI'", async ({ CI, expected }) => {
-    const child = spawnNode(script, { args: ["etcd", "zookeeper"], env: { ...bare, CI } });
+    const child = spawnNode(script, { args: ["etcd", "redis", "zookeeper"], env: { ...bare, CI } });
     const { code, out, err } = await finished(child);
     expect(code).toBe(expected);
     expect(out).toBe("");
     expect(err).toMatch(/\*\*\* .*etcd: MISSING: .*etcd-server/);
+    expect(err).toMatch(/\*\*\* .*redis: MISSING: .*redis-server redis-tools redis-sentinel/);
     expect(err).toMatch(/\*\*\* .*zookeeper: MISSING: .*libzookeeper-java default-jre-headless/);
   });
 
@@ -57,7 +59,7 @@ describe("the install script", () => {
 });
 
 describe("without any server", () => {
-  it.each(["etcd", "zookeeper"])("starting %s says what to install and how", async (kind) => {
+  it.each(["etcd", "redis", "zookeeper"])("starting %s says what to install and how", async (kind) => {
     const child = spawnNode(new URL("./fixtures/owner.mjs", import.meta.url), { env: bare });
     await expect(child.call("start", kind)).rejects.toThrow(
       new RegExp(

@@ -129,7 +129,8 @@ export const partitioner = suite("partitioner", (test) => {
     await kit.until("it owns all", soonMs(kit), () => seen.last?.length === 3);
     const [contender] = await b.coordinator.lock(`${path}/partitions/0`).contenders();
     assert.equal(new TextDecoder().decode(contender?.data), "10.0.0.7");
-    assert.equal(text(await b.coordinator.get(`${path}/members/${one.id}`)), "10.0.0.7");
+    const [seenMember] = await b.coordinator.group(`${path}/members`).members();
+    assert.deepEqual([seenMember?.id, new TextDecoder().decode(seenMember?.data)], [one.id, "10.0.0.7"]);
     await rejects(
       one.run(() => {}),
       "INVALID_ARGUMENT",

@@ -4,7 +4,7 @@ import type { Backend } from "@conclave/api/backend";
 import { rejects } from "../expect.js";
 import type { Kit, KitClient } from "../kit.js";
 import { suite } from "../suite.js";
-import { childrenAre, expireUnseen, loseSession, range, soonMs, steady } from "./support.js";
+import { childrenAre, expireUnseen, loseSession, randomFrom, range, soonMs, steady } from "./support.js";
 import { dataOf, isEmpty, take } from "./work-queue.js";
 
 const path = "/q";
@@ -258,6 +258,54 @@ export const workQueueLoss = suite("work queue, session loss", (test) => {
 
   test(
     "QUEUE-1",
+    "whatever becomes of the workers, every task is acknowledged once in the end",
+    { needs: ["link"], timeouts: 60 },
+    async (kit) => {
+      const count = 24;
+      const producer = await kit.client(steady(kit));
+      const ids = await producer.coordinator.workQueue(path).putAll(range(count).map(String));
+      const acknowledged: string[] = [];
+      const enough = new AbortController();
+      const work = async (client: KitClient, random: () => number) => {
+        for (;;) {
+          const task = await client.coordinator.workQueue(path).take({ signal: enough.signal });
+          const what = random();
+          try {
+            if (what < 0.15) await die(client);
+            else if (what < 0.3) await client.link.cut();
+            else if (what < 0.4) await task.release();
+            else if (what < 0.5) await task.reject();
+            if (!task.isHeld) continue;
+            await task.acknowledge();
+            acknowledged.push(task.id);
+          } catch (error) {
+            // Of a loss at the wrong moment nobody can say whether it was done; then it must have been, or come again.
+            if (!ConclaveError.is(error)) throw error;
+            if (error.outcome === "unknown") acknowledged.push(`${task.id}?`);
+          }
+        }
+      };
+      const workers = await Promise.all(range(3).map(() => kit.client()));
+      const ends = workers.map((client, index) => rejects(work(client, randomFrom(index + 1)), "ABORTED"));
+      const ended = Promise.all(ends);
+      ended.catch(() => {});
+      const empty = kit.until("no task is left", 3 * soonMs(kit), async () => {
+        const { ready, claimed } = await producer.coordinator.workQueue(path).size();
+        return ready + claimed === 0;
+      });
+      await Promise.race([empty, ended]);
+      enough.abort();
+      await ended;
+      const certain = acknowledged.filter((id) => !id.endsWith("?"));
+      assert.equal(new Set(certain).size, certain.length, "one was acknowledged twice");
+      const missing = ids.filter((id) => !certain.includes(id) && !acknowledged.includes(`${id}?`));
+      assert.deepEqual(missing, [], "one was lost");
+      await isEmpty(kit, producer);
+    },
+  );
+
+  test(
+    "QUEUE-1",
     "a task of a process that is killed is offered again",
     { needs: ["process"], timeouts: 20 },
     async (kit) => {
@@ -286,6 +334,13 @@ export const workQueueLoss = suite("work queue, session loss", (test) => {
         await rival.coordinator.workQueue(path).put("task");
         const stale = await kit.within("a task", soonMs(kit), coordinator.workQueue(path).take());
         await rival.coordinator.delete(stale.path);
+        if (!unguarded) {
+          // Also while nobody else has the task.
+          const early = await kit.within("a task", soonMs(kit), coordinator.workQueue(path).take());
+          await rival.coordinator.delete(early.path);
+          await rejects(early.acknowledge(), "NOT_HELD", "not-applied");
+          await childrenAre(kit, rival, `${path}/tasks`, 1);
+        }
         const task = await take(kit, rival);
         assert.ok(stale.isHeld, "it has heard");
         await rejects(stale.acknowledge(), "NOT_HELD", "not-applied");

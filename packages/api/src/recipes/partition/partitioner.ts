@@ -6,7 +6,6 @@ import type { Keeper } from "../../internal/keeper.js";
 import { iterable, Latest } from "../../internal/latest.js";
 import { onAbort } from "../../internal/on-abort.js";
 import type { CallOptions, Data } from "../../node-writer.js";
-
 import type { Partition } from "./partition.js";
 import { PartitionRun } from "./run.js";
 

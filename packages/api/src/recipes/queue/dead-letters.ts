@@ -4,7 +4,6 @@ import { checkOptions, checkSegment } from "../../internal/check.js";
 import { commit } from "../../internal/commit.js";
 import type { Keeper } from "../../internal/keeper.js";
 import type { CallOptions } from "../../node-writer.js";
-
 import { checkPriority, decodeRecord, encodeRecord, priorityOf, type QueueLayout } from "./layout.js";
 
 export interface RequeueOptions extends CallOptions {

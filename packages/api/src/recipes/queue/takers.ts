@@ -15,12 +15,15 @@ interface Taker {
   reject(error: unknown): void;
 }
 
+/** The longest that a task waits for rivals of which there may be none any more, as a share of the session timeout. */
+const longestDelayShare = 1 / 10;
+
 /** What ends an attempt to claim and not the wish to take. `CLOSED` is the session here: a closed coordinator is noticed before. */
 const passingCodes: readonly ErrorCode[] = ["SESSION_LOST", "CONNECTION_LOST", "CLOSED"];
 
 /**
- * Those of one process who wait for a task. While there are any it keeps a view of the queue, in each session anew, and claims as
- * many tasks as there are takers; who came first is served first.
+ * Those of one process who wait for a task. While there are any, and for a session timeout after, it keeps a view of the queue, in
+ * each session anew. It claims as many tasks as there are takers; who came first is served first.
  */
 export class Takers {
   readonly #keeper: Keeper;
@@ -29,6 +32,7 @@ export class Takers {
   readonly #contention = new Contention();
   readonly #waiting = new Set<Taker>();
   #stopFollowing: (() => void) | undefined;
+  #cancelStop: () => void = () => {};
   #live: LiveSession | undefined;
   #view: QueueView | undefined;
   #claiming = 0;
@@ -59,12 +63,30 @@ export class Takers {
   /** Lets a taker wait; returns what ends that. */
   #wait(taker: Taker): () => void {
     this.#waiting.add(taker);
-    this.#stopFollowing ??= this.#keeper.follow((live) => this.#open(live));
+    this.#cancelStop();
+    this.#stopFollowing ??= this.#follow();
     this.#pump();
     return () => {
       this.#waiting.delete(taker);
-      if (this.#waiting.size === 0) this.#stop();
+      if (this.#waiting.size === 0) this.#stopLater();
     };
+  }
+
+  #follow(): () => void {
+    const { signal } = this.#keeper;
+    const cancel = onAbort(signal, () => this.#stop());
+    const stop = this.#keeper.follow((live) => this.#open(live));
+    return () => {
+      cancel();
+      stop();
+    };
+  }
+
+  /** Whoever took a task will take another soon, and a view that was given up begins with a listing of the whole queue. */
+  #stopLater(): void {
+    const lingerMs = this.#live?.timeoutMs ?? 0;
+    this.#cancelStop();
+    this.#cancelStop = this.#keeper.clock.schedule(lingerMs, () => this.#stop());
   }
 
   #open(live: LiveSession): void {
@@ -74,7 +96,11 @@ export class Takers {
       live,
       this.#layout,
       () => this.#pump(),
-      (error) => this.#fail(error),
+      (error) => {
+        // It tells nothing any more: the next take begins with another.
+        this.#stop();
+        this.#fail(error);
+      },
     );
     this.#view = view;
     onAbort(live.signal, () => {
@@ -83,6 +109,7 @@ export class Takers {
   }
 
   #stop(): void {
+    this.#cancelStop();
     this.#stopFollowing?.();
     this.#stopFollowing = undefined;
     this.#closeView();
@@ -108,7 +135,8 @@ export class Takers {
       this.#place = place;
       const id = ready[place];
       if (id === undefined) {
-        this.#delay((place - ready.length + 1) * this.#contention.roundTripMs);
+        const turns = place - ready.length + 1;
+        this.#delay(Math.min(turns * this.#contention.roundTripMs, live.timeoutMs * longestDelayShare));
         return;
       }
       this.#forgetPlace();

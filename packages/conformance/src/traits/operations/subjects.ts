@@ -67,9 +67,9 @@ export const ownersOfSession: readonly Owner[] = [
   "leadership",
   "hold",
   "permit",
+  "round",
   "task",
   "partition",
-  "round",
 ];
 
 /** Accepts every string. */

@@ -1,0 +1,2 @@
+export { redis } from "./backend.js";
+export type { Persistence, RedisOptions } from "./options.js";

@@ -1,0 +1,20 @@
+/**
+ * The key under which a namespace keeps its revision, and with which the names of all its other keys begin. The braces make the
+ * namespace the hash tag: in a Redis Cluster all of its keys are in one slot, so that one script can use them together.
+ */
+export function baseKey(prefix: string, namespace: string): string {
+  return `${prefix}{${namespace}}`;
+}
+
+export function childPath(parent: string, name: string): string {
+  return parent === "/" ? `/${name}` : `${parent}/${name}`;
+}
+
+export function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+export function parentOf(path: string): string {
+  const end = path.lastIndexOf("/");
+  return end <= 0 ? "/" : path.slice(0, end);
+}

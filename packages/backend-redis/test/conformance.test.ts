@@ -1,0 +1,33 @@
+import { redis } from "@conclave/backend-redis";
+import { expireSession, trimChanges } from "@conclave/backend-redis/testing";
+import { conformance } from "@conclave/conformance";
+import { startRedis } from "@conclave/test-servers";
+import { redisWire, serverOffers, serverTarget } from "@conclave/test-servers/target";
+import { afterAll, beforeAll, describe, it } from "vitest";
+
+const name = "redis";
+const sessionTimeoutMs = 1_000;
+const backend = (hosts: string) => redis({ hosts, persistence: "everysec" });
+
+conformance({
+  runner: { describe, it, beforeAll, afterAll },
+  name,
+  capabilities: backend("127.0.0.1").capabilities,
+  sessionTimeoutMs,
+  // Redis has no notion of a path, so that the keys of other programs are never nodes: see docs/backends.md.
+  offers: [...serverOffers.filter((offer) => offer !== "writeForeign"), "compact"],
+  concurrent: true,
+  start: async () =>
+    serverTarget({
+      name,
+      server: await startRedis({ controllable: true, appendonly: "everysec" }),
+      sessionTimeoutMs,
+      expiryBoundMs: 250,
+      backend,
+      wire: redisWire,
+      worker: new URL("./fixtures/conformance-process.mjs", import.meta.url),
+      expireSession,
+      compact: trimChanges,
+    }),
+  reportFolder: new URL("../../../.conformance", import.meta.url).pathname,
+});

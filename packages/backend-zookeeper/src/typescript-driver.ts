@@ -1,0 +1,198 @@
+import {
+  type Connection as ClientConnection,
+  ZooKeeperError as ClientError,
+  type NodeData as ClientNodeData,
+  type Stat as ClientStat,
+  ConnectionError,
+  type NodeChildren,
+  openConnection,
+  type WatchEvent,
+} from "@conclave/zookeeper-client";
+import type {
+  Connection,
+  ConnectOptions,
+  CreateRequest,
+  Driver,
+  GrantedSession,
+  NodeData,
+  SessionKey,
+  Stat,
+  WatchKind,
+  WatchOption,
+} from "./driver.js";
+import { Code, ZooKeeperError } from "./errors.js";
+
+/** A driver on `@conclave/zookeeper-client`, which speaks ZooKeeper's protocol itself. */
+export const typescriptDriver: Driver = {
+  async connect(options) {
+    const watches = new Watches(options);
+    try {
+      const connection = await openConnection({
+        host: options.host,
+        port: options.port,
+        sessionTimeoutMs: options.sessionTimeoutMs,
+        ...(options.resume === undefined ? {} : { resume: toClientKey(options.resume) }),
+        auth: options.auth,
+        timeoutMs: options.timeoutMs,
+        signal: options.signal,
+        observer: {
+          event: (event) => watches.event(event),
+          closed: (cause) => options.observer.closed(cause),
+        },
+      });
+      return new TypescriptConnection(connection, watches);
+    } catch (error) {
+      throw connectFailure(error);
+    }
+  },
+};
+
+/** Which one-shot watches stand: one event may be the end of both kinds at a path. */
+class Watches {
+  readonly #options: ConnectOptions;
+  readonly #standing = { data: new Set<string>(), children: new Set<string>() };
+
+  constructor(options: ConnectOptions) {
+    this.#options = options;
+  }
+
+  stands(kind: WatchKind, path: string): boolean {
+    return this.#standing[kind].has(path);
+  }
+
+  set(kind: WatchKind, path: string): void {
+    this.#standing[kind].add(path);
+  }
+
+  event({ type, path }: WatchEvent): void {
+    if (type !== "children") this.#fire("data", path);
+    if (type === "children" || type === "deleted") this.#fire("children", path);
+  }
+
+  #fire(kind: WatchKind, path: string): void {
+    if (this.#standing[kind].delete(path)) this.#options.observer.fired(kind, path);
+  }
+}
+
+class TypescriptConnection implements Connection {
+  readonly session: GrantedSession;
+  readonly #connection: ClientConnection;
+  readonly #watches: Watches;
+
+  constructor(connection: ClientConnection, watches: Watches) {
+    const { id, password, timeoutMs } = connection.session;
+    this.session = { id: id.toString(16), password: password.toString("hex").toUpperCase(), timeoutMs };
+    this.#connection = connection;
+    this.#watches = watches;
+  }
+
+  get lastZxid(): bigint {
+    return this.#connection.lastZxid;
+  }
+
+  exists(path: string, { watch }: WatchOption): Promise<Stat | undefined> {
+    const read = this.#connection.exists(path, this.#armed("data", path, watch, true));
+    return read.then((stat) => (stat === undefined ? undefined : toStat(stat)), rethrow);
+  }
+
+  get(path: string, { watch }: WatchOption): Promise<NodeData | undefined> {
+    return this.#connection.getData(path, this.#armed("data", path, watch, false)).then(toNodeData, absent);
+  }
+
+  children(path: string, { watch }: WatchOption): Promise<readonly string[] | undefined> {
+    return this.#connection
+      .getChildren(path, this.#armed("children", path, watch, false))
+      .then(toNames, absent);
+  }
+
+  create({ path, data, ephemeral, sequential }: CreateRequest): Promise<string> {
+    return this.#connection.create(path, data, { ephemeral, sequential }).then((made) => made.path, rethrow);
+  }
+
+  set(path: string, data: Uint8Array, version: number): Promise<Stat> {
+    return this.#connection.setData(path, data, version).then(toStat, rethrow);
+  }
+
+  delete(path: string, version: number): Promise<void> {
+    return this.#connection.delete(path, version).catch(rethrow);
+  }
+
+  sync(path: string): Promise<void> {
+    return this.#connection.sync(path).catch(rethrow);
+  }
+
+  closeSession(timeoutMs: number): Promise<void> {
+    return this.#connection.closeSession(timeoutMs).catch((cause: unknown) => {
+      throw new ZooKeeperError(Code.CONNECTIONLOSS, { sent: true, cause });
+    });
+  }
+
+  drop(cause: unknown): void {
+    this.#connection.drop(cause);
+  }
+
+  /** A watch that stands already is used. `onAbsence`: it stands also when there is no node. */
+  #armed(kind: WatchKind, path: string, watch: boolean, onAbsence: boolean) {
+    if (!watch || this.#watches.stands(kind, path)) return undefined;
+    const replied = (code: number): void => {
+      if (code === 0 || (onAbsence && code === Code.NONODE)) this.#watches.set(kind, path);
+    };
+    return { watch: true, replied };
+  }
+}
+
+function toClientKey({ id, password }: SessionKey): { readonly id: bigint; readonly password: Buffer } {
+  return { id: BigInt(`0x${id}`), password: Buffer.from(password, "hex") };
+}
+
+function toStat({ version, czxid, mzxid, ephemeralOwner }: ClientStat): Stat {
+  return {
+    version,
+    czxid,
+    mzxid,
+    ephemeralOwner: ephemeralOwner === 0n ? undefined : ephemeralOwner.toString(16),
+  };
+}
+
+function toNodeData({ data, stat }: ClientNodeData): NodeData {
+  return { data, stat: toStat(stat) };
+}
+
+function toNames({ children }: NodeChildren): readonly string[] {
+  return children;
+}
+
+function absent(error: unknown): undefined {
+  if (ClientError.is(error, "NONODE")) return undefined;
+  return rethrow(error);
+}
+
+function rethrow(error: unknown): never {
+  throw translated(error);
+}
+
+function translated(error: unknown): ZooKeeperError {
+  if (error instanceof ClientError) return new ZooKeeperError(error.number, { sent: true, cause: error });
+  if (error instanceof ConnectionError) {
+    const { message } = error;
+    return new ZooKeeperError(Code.CONNECTIONLOSS, {
+      sent: error.outcome === "unknown",
+      message,
+      cause: error,
+    });
+  }
+  // The client refuses what can't be right before it sends anything.
+  return new ZooKeeperError(Code.BADARGUMENTS, { sent: false, cause: error });
+}
+
+/** Why there is no connection, as the link above reports it beside the name of the server. */
+function connectFailure(error: unknown): unknown {
+  if (error instanceof ClientError) return new ZooKeeperError(error.number, { sent: false, cause: error });
+  if (!(error instanceof ConnectionError)) return error;
+  const { cause } = error;
+  return cause instanceof ConnectionError || cause === undefined ? new Error(reason(cause ?? error)) : cause;
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

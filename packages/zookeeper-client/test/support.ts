@@ -1,0 +1,59 @@
+import {
+  type Client,
+  type ClientOptions,
+  type Connection,
+  type ConnectionOptions,
+  connect,
+  openConnection,
+  type WatchEvent,
+} from "@conclave/zookeeper-client";
+import { onTestFinished } from "vitest";
+
+export const SESSION_TIMEOUT_MS = 4_000;
+
+export interface Opened {
+  readonly connection: Connection;
+  readonly events: WatchEvent[];
+  readonly acknowledged: number[];
+  readonly ends: unknown[];
+}
+
+/** Opens a connection that is dropped at the end of the test, if not before. */
+export async function open(
+  server: { readonly host: string; readonly port: number },
+  options: Partial<ConnectionOptions> = {},
+): Promise<Opened> {
+  const events: WatchEvent[] = [];
+  const acknowledged: number[] = [];
+  const ends: unknown[] = [];
+  const connection = await openConnection({
+    host: server.host,
+    port: server.port,
+    sessionTimeoutMs: SESSION_TIMEOUT_MS,
+    observer: {
+      event: (event) => events.push(event),
+      acknowledged: (sentAtMs) => acknowledged.push(sentAtMs),
+      closed: (cause) => ends.push(cause),
+    },
+    ...options,
+  });
+  onTestFinished(() => connection.drop());
+  return { connection, events, acknowledged, ends };
+}
+
+/** Opens a client that is closed at the end of the test. */
+export async function openClient(servers: string, options: Partial<ClientOptions> = {}): Promise<Client> {
+  const client = await connect({ servers, sessionTimeoutMs: SESSION_TIMEOUT_MS, ...options });
+  onTestFinished(() => client.close());
+  return client;
+}
+
+export function bytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+export const nothing = new Uint8Array(0);
+
+export function shown(events: readonly WatchEvent[]): readonly string[] {
+  return events.map(({ type, path }) => `${type} ${path}`);
+}

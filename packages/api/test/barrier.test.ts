@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { stateOf, virtualStore } from "./virtual.js";
+import { memoryStore, stateOf } from "./support.js";
 
 describe("barrier", () => {
   test("BAR-1: a wait passes when what it found is over, though the barrier is set anew at once", async () => {
-    const { clock, within, join } = virtualStore();
+    const { clock, within, join } = memoryStore();
     const [{ coordinator }, waiter] = [await join(), await join()];
     const barrier = coordinator.barrier("/b");
     await within(100, barrier.set());
@@ -23,7 +23,7 @@ describe("barrier", () => {
   });
 
   test("BAR-1: costs one round trip where nothing stands, and one request to set and to remove", async () => {
-    const { within, join } = virtualStore();
+    const { within, join } = memoryStore();
     const { backend, coordinator } = await join();
     const barrier = coordinator.barrier("/b");
     for (const call of [
@@ -39,7 +39,7 @@ describe("barrier", () => {
   });
 
   test("BAR-2: a removal whose reply was lost is not repeated, so that it never takes away a later raising", async () => {
-    const { within, join } = virtualStore();
+    const { within, join } = memoryStore();
     const [{ backend, coordinator }, other] = [await join(), await join()];
     await within(100, coordinator.barrier("/b").set());
     backend.faults.dropNextReply();
@@ -52,7 +52,7 @@ describe("barrier", () => {
   });
 
   test("BAR-2: a wait that was reading when its session was lost, or closed, goes on in the next", async () => {
-    const { clock, cluster, within, join } = virtualStore();
+    const { clock, cluster, within, join } = memoryStore();
     const [{ backend, coordinator }, other] = [await join(), await join()];
     await within(100, other.coordinator.barrier("/b").set());
     const endings = [
@@ -77,7 +77,7 @@ describe("barrier", () => {
   });
 
   test('BAR-1: "/" is no barrier', async () => {
-    const { join } = virtualStore();
+    const { join } = memoryStore();
     const { coordinator } = await join();
     expect(() => coordinator.barrier("/")).toThrowError(
       expect.objectContaining({ code: "INVALID_ARGUMENT" }),

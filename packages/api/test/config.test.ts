@@ -2,7 +2,7 @@ import type { SchemaInput, SchemaOutput, StandardSchema } from "@conclave/api";
 import * as v from "valibot";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import { z } from "zod";
-import { range, stateOf, virtualStore } from "./virtual.js";
+import { memoryStore, range, stateOf } from "./support.js";
 
 const withZod = z.object({
   limit: z.number().int().min(1),
@@ -41,7 +41,7 @@ const schemas: readonly (readonly [string, StandardSchema<{ limit: number }, { l
 
 describe.each(schemas)("config with %s", (_, schema) => {
   test("CFG-1: a value that the schema refuses is refused before any request, and the error says where and why", async () => {
-    const { within, join } = virtualStore();
+    const { within, join } = memoryStore();
     const { backend, coordinator } = await join();
     const config = coordinator.config("/c", { schema });
     backend.requests.reset();
@@ -57,7 +57,7 @@ describe.each(schemas)("config with %s", (_, schema) => {
   });
 
   test("CFG-4: what is stored and not valid is an error that says where and why", async () => {
-    const { within, join } = virtualStore();
+    const { within, join } = memoryStore();
     const { coordinator } = await join();
     const config = coordinator.config("/c", { schema });
     await within(100, coordinator.create("/c", '{"limit":0}'));
@@ -73,7 +73,7 @@ describe.each(schemas)("config with %s", (_, schema) => {
   });
 
   test("CFG-3, CFG-4: a live config keeps the last valid value and names the problem until it is over", async () => {
-    const { clock, within, join } = virtualStore();
+    const { clock, within, join } = memoryStore();
     const [{ coordinator }, other] = [await join(), await join()];
     const live = await within(100, coordinator.config("/c", { schema }).live());
     const now = () => ({ value: live.value, version: live.version, problem: live.problem?.code });
@@ -99,7 +99,7 @@ describe.each(schemas)("config with %s", (_, schema) => {
 
 describe("config", () => {
   test("CFG-1: what is set is what the schema takes, what is read is what it makes of it", async () => {
-    const { within, join } = virtualStore();
+    const { within, join } = memoryStore();
     const { coordinator } = await join();
     const zodConfig = coordinator.config("/z", { schema: withZod });
     const valibotConfig = coordinator.config("/v", { schema: withValibot });
@@ -127,7 +127,7 @@ describe("config", () => {
   });
 
   test("CFG-1: what JSON cannot carry is refused when it is set, not found when it is read", async () => {
-    const { within, join } = virtualStore();
+    const { within, join } = memoryStore();
     const { backend, coordinator } = await join();
     const circular: { itself?: unknown } = {};
     circular.itself = circular;
@@ -151,7 +151,7 @@ describe("config", () => {
   });
 
   test("CFG-1: a schema that throws refuses, and the error keeps what it threw", async () => {
-    const { within, join } = virtualStore();
+    const { within, join } = memoryStore();
     const { coordinator } = await join();
     const cause = new Error("no connection to the list of names");
     const fails = (validate: () => never) =>
@@ -169,7 +169,7 @@ describe("config", () => {
   });
 
   test("CFG-1: what is no schema is refused at once", async () => {
-    const { join } = virtualStore();
+    const { join } = memoryStore();
     const { coordinator } = await join();
     const wrong: readonly unknown[] = [
       undefined,
@@ -187,7 +187,7 @@ describe("config", () => {
   });
 
   test("CFG-4: no message shows what is stored and is not JSON", async () => {
-    const { within, join } = virtualStore();
+    const { within, join } = memoryStore();
     const { coordinator } = await join();
     await within(100, coordinator.create("/c", "password=hunter2"));
     const error: Error = await within(100, coordinator.config("/c", { schema: z.unknown() }).get()).then(
@@ -201,7 +201,7 @@ describe("config", () => {
   });
 
   test("CFG-2: many who update at once over a slow network lose no update", async () => {
-    const { within, join } = virtualStore();
+    const { within, join } = memoryStore();
     const clients = await Promise.all(range(12).map(() => join()));
     const schema = z.array(z.number());
     for (const { backend } of clients) backend.faults.delay(5);
@@ -215,7 +215,7 @@ describe("config", () => {
   });
 
   test("CFG-2: an update costs two round trips, a set one, or two the first time", async () => {
-    const { within, join } = virtualStore();
+    const { within, join } = memoryStore();
     const { backend, coordinator } = await join();
     const config = coordinator.config("/c", { schema: z.number() });
     const costs: number[] = [];
@@ -233,7 +233,7 @@ describe("config", () => {
   });
 
   test("CFG-3: validation that takes its time puts no older value after a newer one", async () => {
-    const { clock, within, join } = virtualStore();
+    const { clock, within, join } = memoryStore();
     const [{ coordinator }, other] = [await join(), await join()];
     const slow = z.number().refine(
       (ms) =>
@@ -259,7 +259,7 @@ describe("config", () => {
   });
 
   test("CFG-3: a live config is stale without contact, and in the next session until it is told the state there", async () => {
-    const { clock, within, join } = virtualStore();
+    const { clock, within, join } = memoryStore();
     const [{ backend, coordinator }, other] = [await join(), await join()];
     const config = coordinator.config("/c", { schema: z.number() });
     await within(100, config.set(1));
@@ -281,7 +281,7 @@ describe("config", () => {
   });
 
   test("CFG-4: a loop over a live config sees values and problems, and ends with it", async () => {
-    const { clock, within, join } = virtualStore();
+    const { clock, within, join } = memoryStore();
     const { coordinator } = await join();
     const config = coordinator.config("/c", { schema: z.number() });
     const live = await within(100, config.live());
@@ -315,7 +315,7 @@ describe("config", () => {
   });
 
   test("OUT-4: an opening that is given up stops watching", async () => {
-    const { clock, within, join } = virtualStore();
+    const { clock, within, join } = memoryStore();
     const [{ backend, coordinator }, other] = [await join(), await join()];
     backend.faults.blackHole({ only: "replies" });
     const opening = stateOf(coordinator.config("/c", { schema: z.number() }).live({ timeoutMs: 50 }));

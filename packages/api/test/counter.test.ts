@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { range, virtualStore } from "./virtual.js";
+import { memoryStore, range } from "./support.js";
 
 describe("counter", () => {
   test("CNT-1: costs two round trips when nobody else writes, also the first time", async () => {
-    const { within, join } = virtualStore();
+    const { within, join } = memoryStore();
     const { backend, coordinator } = await join();
     const counter = coordinator.counter("/c");
     for (const value of [1n, 2n, 3n]) {
@@ -18,7 +18,7 @@ describe("counter", () => {
   });
 
   test("CNT-1: many who add at once over a slow network all come through, each with a sum of its own", async () => {
-    const { clock, within, join } = virtualStore();
+    const { clock, within, join } = memoryStore();
     const clients = await Promise.all(range(30).map(() => join()));
     for (const { backend } of clients) backend.faults.delay(5);
     const each = 4;
@@ -35,7 +35,7 @@ describe("counter", () => {
   });
 
   test("CNT-1: those who are overtaken hold back, and do not ask the store at each write of the others", async () => {
-    const { within, join } = virtualStore();
+    const { within, join } = memoryStore();
     const clients = await Promise.all(range(30).map(() => join()));
     for (const { backend } of clients) {
       backend.faults.delay(5);
@@ -51,7 +51,7 @@ describe("counter", () => {
   });
 
   test("CNT-1: of those who add without pause, and are equally far from the store, nobody is left behind", async () => {
-    const { clock, within, join } = virtualStore();
+    const { clock, within, join } = memoryStore();
     const clients = await Promise.all(range(10).map(() => join()));
     let adding = true;
     const made = range(10).map(() => 0);
@@ -68,7 +68,7 @@ describe("counter", () => {
   });
 
   test("CNT-4: an addition whose reply was lost says so, and was made once", async () => {
-    const { clock, within, join } = virtualStore();
+    const { clock, within, join } = memoryStore();
     const [{ backend, coordinator }, other] = [await join(), await join()];
     const counter = coordinator.counter("/c");
     await within(100, counter.set(5n));

@@ -1,8 +1,6 @@
-import { type BarrierRound, ConclaveError, type Coordinator, connect } from "@conclave/api";
-import type { Backend } from "@conclave/api/backend";
-import { memory } from "@conclave/backend-memory";
+import type { BarrierRound, Coordinator } from "@conclave/api";
 import { describe, expect, test } from "vitest";
-import { type Client, range, stateOf, virtualStore } from "./virtual.js";
+import { type Client, memoryStore, range, refusing, stateOf } from "./support.js";
 
 const path = "/b";
 
@@ -31,7 +29,7 @@ interface Stay {
 
 describe("double barrier", () => {
   test("BAR-3: whoever sees that enough have come begins the round, though it is not in it", async () => {
-    const { clock, within, join } = virtualStore();
+    const { clock, within, join } = memoryStore();
     const [first, silent, third] = await Promise.all(range(3).map(() => join()));
     if (!first || !silent || !third) throw new Error("there are three");
     const barrierOf = ({ coordinator }: Client) => coordinator.doubleBarrier(path, { count: 2 });
@@ -50,7 +48,7 @@ describe("double barrier", () => {
   });
 
   test("BAR-4: the next round begins when the last of the former dies, without anybody else coming or leaving", async () => {
-    const { clock, cluster, within, join } = virtualStore();
+    const { clock, cluster, within, join } = memoryStore();
     const clients = await Promise.all(range(4).map(() => join()));
     const enter = ({ coordinator }: Client) => coordinator.doubleBarrier(path, { count: 2 }).enter();
     const [a, b] = await within(100, Promise.all(clients.slice(0, 2).map(enter)));
@@ -66,7 +64,7 @@ describe("double barrier", () => {
   });
 
   test("BAR-6: giving up while the node is being made removes it", async () => {
-    const { clock, within, join } = virtualStore();
+    const { clock, within, join } = memoryStore();
     const [{ backend, coordinator }, other] = [await join(), await join()];
     await within(100, coordinator.create(path));
     backend.faults.delay(50);
@@ -81,36 +79,19 @@ describe("double barrier", () => {
   });
 
   test("BAR-6: giving up removes the node though the store fails to, the first times", async () => {
-    const { clock, cluster, within, join } = virtualStore();
-    const other = await join();
-    const inner = memory({ cluster });
-    let failures = 0;
-    const failing: Backend = {
-      name: inner.name,
-      capabilities: inner.capabilities,
-      clock: inner.clock,
-      async open(options) {
-        const session = await inner.open(options);
-        const commit = session.commit.bind(session);
-        session.commit = async (operations, guard) => {
-          if (operations[0]?.type !== "delete" || failures === 2) return commit(operations, guard);
-          failures += 1;
-          throw new ConclaveError("STORE_ERROR", "too many requests");
-        };
-        return session;
-      },
-    };
-    const coordinator = await within(100, connect(failing, { sessionTimeoutMs: 3_000 }));
+    const { clock, within, join } = memoryStore();
+    const { prepare, refusals } = refusing("delete", 2);
+    const [{ coordinator }, other] = [await join(prepare), await join()];
     const entering = stateOf(coordinator.doubleBarrier(path, { count: 2 }).enter({ timeoutMs: 60 }));
     await clock.advance(70);
     expect(entering.now).toBe("TIMEOUT");
     await clock.advance(1_000);
-    expect(failures).toBe(2);
+    expect(refusals()).toBe(2);
     expect((await within(100, other.coordinator.children(path))).length).toBe(0);
   });
 
   test("BAR-3: what it costs", async () => {
-    const { clock, within, join } = virtualStore();
+    const { clock, within, join } = memoryStore();
     const clients = await Promise.all(range(2).map(() => join()));
     const costs = () => clients.map(({ backend }) => backend.requests.total - backend.requests.of("watch"));
     const reset = () => {
@@ -138,7 +119,7 @@ describe("double barrier", () => {
   });
 
   test.each(range(60))("BAR-3..6: whatever happens in between, seed %i", async (seed) => {
-    const { clock, cluster, within, join } = virtualStore();
+    const { clock, cluster, within, join } = memoryStore();
     const random = randomFrom(seed + 1);
     const count = 2 + (seed % 3);
     const clients = await Promise.all(range(count + 1 + (seed % 2)).map(() => join()));

@@ -1,32 +1,16 @@
-import { ConclaveError, connect, type Leadership } from "@conclave/api";
-import type { Backend } from "@conclave/api/backend";
-import { MemoryCluster, memory, VirtualClock } from "@conclave/backend-memory";
+import type { Leadership } from "@conclave/api";
 import { describe, expect, test } from "vitest";
-
-function setup() {
-  const clock = new VirtualClock();
-  const cluster = new MemoryCluster({ clock });
-  const join = async (backend: Backend = memory({ cluster })) => {
-    const connecting = connect(backend, { sessionTimeoutMs: 3_000 });
-    await clock.advance(0);
-    return connecting;
-  };
-  return { clock, cluster, join };
-}
+import { memoryStore, refusing, untilAborted } from "./support.js";
 
 /** Waits for so many promise reactions, to come between any two steps of a call. */
 async function reactions(count: number): Promise<void> {
   for (let n = 0; n < count; n += 1) await undefined;
 }
 
-const aborts = (signal: AbortSignal) =>
-  new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
-
 describe("election", () => {
   test("LEAD-3: when a session is lost, no hold of it claims to be held while another is told", async () => {
-    const { clock, cluster, join } = setup();
-    const backend = memory({ cluster });
-    const coordinator = await join(backend);
+    const { clock, join } = memoryStore();
+    const { coordinator, faults } = await join();
     const taking = [coordinator.election("/e").campaign(), coordinator.lock("/l").acquire()];
     await clock.advance(0);
     const holds = await Promise.all(taking);
@@ -34,7 +18,7 @@ describe("election", () => {
     const claims: boolean[] = [];
     for (const hold of holds)
       hold.signal.addEventListener("abort", () => claims.push(...holds.map(({ isHeld }) => isHeld)));
-    backend.faults.blackHole();
+    faults.blackHole();
     await clock.advance(3_100);
     expect(claims).toEqual([false, false, false, false]);
   });
@@ -44,14 +28,14 @@ describe("election", () => {
     async (event) => {
       const live: boolean[] = [];
       for (let count = 0; count < 40; count += 1) {
-        const { clock, join } = setup();
-        const [candidate, other] = [await join(), await join()];
+        const { clock, join } = memoryStore();
+        const [{ coordinator: candidate }, { coordinator: other }] = [await join(), await join()];
         const session = await candidate.session();
         const stop = new AbortController();
         const leading = candidate.election("/e").lead(
           (leadership) => {
             live.push(!leadership.signal.aborted);
-            return aborts(leadership.signal);
+            return untilAborted(leadership.signal);
           },
           { signal: stop.signal },
         );
@@ -77,19 +61,18 @@ describe("election", () => {
   );
 
   test("LEAD-10: work that ends only after a pause past the deadline has not led to its end: lead stands again", async () => {
-    const { clock, cluster, join } = setup();
-    const backend = memory({ cluster });
-    const coordinator = await join(backend);
+    const { clock, join } = memoryStore();
+    const { coordinator, faults } = await join();
     const terms: { leadership: Leadership; finish(result: string): void }[] = [];
     const leading = coordinator
       .election("/e")
       .lead((leadership) => new Promise<string>((finish) => terms.push({ leadership, finish })));
     await clock.advance(0);
-    backend.faults.pause();
+    faults.pause();
     await clock.advance(60_000);
     terms[0]?.finish("late");
     await clock.advance(0);
-    backend.faults.resume();
+    faults.resume();
     await clock.advance(10_000);
     expect(terms.map(({ leadership }) => leadership.isHeld)).toEqual([false, true]);
     terms[1]?.finish("in time");
@@ -98,29 +81,14 @@ describe("election", () => {
   });
 
   test("LEAD-6: lead settles as work did though the store fails to remove the candidate at first", async () => {
-    const { clock, cluster, join } = setup();
-    const inner = memory({ cluster });
-    let failures = 0;
-    const coordinator = await join({
-      name: inner.name,
-      capabilities: inner.capabilities,
-      clock: inner.clock,
-      async open(options) {
-        const session = await inner.open(options);
-        const leave = session.leave.bind(session);
-        session.leave = async (ticket) => {
-          if (failures > 0) return leave(ticket);
-          failures += 1;
-          throw new ConclaveError("STORE_ERROR", "too many requests");
-        };
-        return session;
-      },
-    });
+    const { clock, join } = memoryStore();
+    const { prepare, refusals } = refusing("leave", 1);
+    const { coordinator } = await join(prepare);
     const leading = coordinator.election("/e").lead(() => "result");
     leading.catch(() => {});
     await clock.advance(0);
     expect(await leading).toBe("result");
-    expect(failures).toBe(1);
+    expect(refusals()).toBe(1);
     await clock.advance(1_000);
     expect(await coordinator.children("/e")).toEqual([]);
   });

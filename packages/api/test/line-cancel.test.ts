@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { lineCluster, lineRecipes } from "./lines.js";
+import { lineRecipes } from "./lines.js";
+import { memoryStore } from "./support.js";
 
 const delayMs = 10;
 
@@ -8,10 +9,10 @@ const delayMs = 10;
  * moment between any two messages is one at which it was given up.
  */
 async function giveUp(recipe: (typeof lineRecipes)[number], contended: boolean, afterMs: number) {
-  const { clock, cluster, join, done } = lineCluster();
+  const { clock, cluster, join, now } = memoryStore();
   const [holder, waiter] = [await join(), await join()];
-  await done(holder.coordinator.create("/line"));
-  const holds = contended ? await done(recipe.fill(holder.coordinator)) : [];
+  await now(holder.coordinator.create("/line"));
+  const holds = contended ? await now(recipe.fill(holder.coordinator)) : [];
   const pending = clock.pending;
   waiter.faults.delay(delayMs);
   const stop = new AbortController();
@@ -36,11 +37,11 @@ async function giveUp(recipe: (typeof lineRecipes)[number], contended: boolean, 
   const promptly = outcome;
   await clock.advance(20 * delayMs);
   await waiting;
-  for (const { release } of holds) await done(release());
-  const left = (await done(holder.coordinator.children("/line"))).length;
-  const another = await done(recipe.acquire(holder.coordinator));
+  for (const { release } of holds) await now(release());
+  const left = (await now(holder.coordinator.children("/line"))).length;
+  const another = await now(recipe.acquire(holder.coordinator));
   const free = another.hold.isHeld;
-  await done(another.release());
+  await now(another.release());
   waiter.faults.delay(0);
   return { outcome, promptly, left, free, timers: clock.pending - pending, nodes: cluster.nodes };
 }

@@ -1,6 +1,7 @@
 import type { RequestMethod } from "@conclave/backend-memory";
 import { describe, expect, test } from "vitest";
-import { type Held, lineCluster, lineRecipes } from "./lines.js";
+import { type Held, lineRecipes } from "./lines.js";
+import { memoryStore } from "./support.js";
 
 /** In each direction. */
 const delayMs = 10;
@@ -20,9 +21,9 @@ const methods: readonly RequestMethod[] = [
 
 describe.each(lineRecipes)("$name: round trips", ({ name, acquire, fill }) => {
   const setup = async () => {
-    const { clock, cluster, join, done } = lineCluster();
+    const { clock, cluster, join, now } = memoryStore();
     const [holder, waiter] = [await join(), await join()];
-    await done(holder.coordinator.create("/line"));
+    await now(holder.coordinator.create("/line"));
     const asked = () =>
       Object.fromEntries(
         methods.map((method) => [method, cluster.requests.of(method)]).filter(([, count]) => count !== 0),
@@ -36,7 +37,7 @@ describe.each(lineRecipes)("$name: round trips", ({ name, acquire, fill }) => {
       await clock.advanceUntil(() => end >= 0);
       return end - start;
     };
-    return { clock, cluster, holder, waiter, done, asked, timed };
+    return { clock, cluster, holder, waiter, now, asked, timed };
   };
 
   test("acquired without waiting: 1", async () => {
@@ -48,8 +49,8 @@ describe.each(lineRecipes)("$name: round trips", ({ name, acquire, fill }) => {
   });
 
   test("released: 1", async () => {
-    const { cluster, holder, done, asked, timed } = await setup();
-    const { release } = await done(acquire(holder.coordinator));
+    const { cluster, holder, now, asked, timed } = await setup();
+    const { release } = await now(acquire(holder.coordinator));
     holder.faults.delay(delayMs);
     cluster.requests.reset();
     expect(await timed(release())).toBe(roundTripMs);
@@ -57,8 +58,8 @@ describe.each(lineRecipes)("$name: round trips", ({ name, acquire, fill }) => {
   });
 
   test("handed over: the notification and 1", async () => {
-    const { clock, cluster, holder, waiter, done, asked, timed } = await setup();
-    const [first] = await done(fill(holder.coordinator));
+    const { clock, cluster, holder, waiter, now, asked, timed } = await setup();
+    const [first] = await now(fill(holder.coordinator));
     let next: Held | undefined;
     const waiting = acquire(waiter.coordinator).then((held) => {
       next = held;
@@ -76,8 +77,8 @@ describe.each(lineRecipes)("$name: round trips", ({ name, acquire, fill }) => {
   });
 
   test("a guarded write: 1", async () => {
-    const { cluster, holder, done, asked, timed } = await setup();
-    const { hold } = await done(acquire(holder.coordinator));
+    const { cluster, holder, now, asked, timed } = await setup();
+    const { hold } = await now(acquire(holder.coordinator));
     holder.faults.delay(delayMs);
     cluster.requests.reset();
     expect(await timed(hold.set("/line", "x"))).toBe(roundTripMs);

@@ -1,5 +1,4 @@
-import { type Coordinator, connect, type Hold } from "@conclave/api";
-import { MemoryCluster, memory, VirtualClock } from "@conclave/backend-memory";
+import type { Coordinator, Hold } from "@conclave/api";
 
 export interface Held {
   readonly hold: Hold;
@@ -48,22 +47,3 @@ export const lineRecipes: readonly LineRecipe[] = [
     },
   },
 ];
-
-/** One cluster on a virtual clock, and clients of it. */
-export function lineCluster() {
-  const clock = new VirtualClock();
-  const cluster = new MemoryCluster({ clock });
-  const join = async () => {
-    const backend = memory({ cluster });
-    const connecting = connect(backend, { sessionTimeoutMs: 3_000 });
-    await clock.advance(0);
-    return { coordinator: await connecting, faults: backend.faults };
-  };
-  /** Runs what the store answers at once. */
-  const done = async <T>(running: Promise<T>): Promise<T> => {
-    running.catch(() => {});
-    await clock.advance(0);
-    return running;
-  };
-  return { clock, cluster, join, done };
-}

@@ -1,51 +1,30 @@
-import { ConclaveError, connect } from "@conclave/api";
-import type { Backend, ChildNode } from "@conclave/api/backend";
-import { MemoryCluster, memory, VirtualClock } from "@conclave/backend-memory";
+import type { BackendSession, ChildNode } from "@conclave/api/backend";
 import { describe, expect, test } from "vitest";
-import { preparing } from "./support.js";
-
-function setup() {
-  const clock = new VirtualClock();
-  const cluster = new MemoryCluster({ clock });
-  const join = async (backend: Backend) => {
-    const connecting = connect(backend, { sessionTimeoutMs: 3_000 });
-    await clock.advance(0);
-    return connecting;
-  };
-  return { clock, cluster, join };
-}
-
-function untilAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-}
+import { memoryStore, refusing, untilAborted } from "./support.js";
 
 const partitions = 20;
 
-/** A backend whose watches of children see nothing of the nodes of other sessions, as if each had come and gone between two looks. */
-function unseeing(inner: Backend): Backend {
-  return preparing(inner, (session) => {
-    const watch = session.watchChildNodes.bind(session);
-    const isSeen = ({ node }: ChildNode) => node.ephemeralOwner === session.id;
-    session.watchChildNodes = (path, sink) =>
-      watch(path, {
-        snapshot: (children) => sink.snapshot(children?.filter(isSeen)),
-        changed: (child) => {
-          if (isSeen(child)) sink.changed(child);
-        },
-        removed: (name) => sink.removed(name),
-        failed: (error) => sink.failed(error),
-      });
-  });
+/** Watches of children see nothing of the nodes of other sessions, as if each had come and gone between two looks. */
+function unseeing(session: BackendSession): void {
+  const watch = session.watchChildNodes.bind(session);
+  const isSeen = ({ node }: ChildNode) => node.ephemeralOwner === session.id;
+  session.watchChildNodes = (path, sink) =>
+    watch(path, {
+      snapshot: (children) => sink.snapshot(children?.filter(isSeen)),
+      changed: (child) => {
+        if (isSeen(child)) sink.changed(child);
+      },
+      removed: (name) => sink.removed(name),
+      failed: (error) => sink.failed(error),
+    });
 }
 
 describe("partitioner", () => {
   test("what joining, a change and leaving cost", async () => {
-    const { clock, cluster, join } = setup();
-    const backends = [memory({ cluster }), memory({ cluster })] as const;
-    const [a, b] = [await join(backends[0]), await join(backends[1])];
+    const { clock, join } = memoryStore();
+    const clients = [await join(), await join()] as const;
+    const backends = [clients[0].backend, clients[1].backend] as const;
+    const [a, b] = [clients[0].coordinator, clients[1].coordinator];
     const stop = new AbortController();
     const run = (coordinator: typeof a, id: string) => {
       const partitioner = coordinator.partitioner("/p", { partitions, id });
@@ -77,42 +56,22 @@ describe("partitioner", () => {
   });
 
   test("PART-6: of a name whose node came and went before it was seen, a member joins all the same", async () => {
-    const { clock, cluster, join } = setup();
-    const [a, b] = [await join(memory({ cluster })), await join(unseeing(memory({ cluster })))];
-    const taken = a.create("/p/members/same", "", { ephemeral: true, parents: true });
-    await clock.advance(0);
-    await taken;
+    const { clock, now, join } = memoryStore();
+    const [{ coordinator: a }, { coordinator: b }] = [await join(), await join(unseeing)];
+    await now(a.create("/p/members/same", "", { ephemeral: true, parents: true }));
     const partitioner = b.partitioner("/p", { partitions: 2, id: "same" });
     partitioner.run(() => {}).catch(() => {});
     await clock.advance(100);
     expect(partitioner.owned).toEqual([]);
-    const freed = a.delete("/p/members/same");
+    await now(a.delete("/p/members/same"));
     await clock.advance(500);
-    await freed;
     expect(partitioner.owned).toEqual([0, 1]);
   });
 
   test("PART-8: a member's node is removed though the store fails to do so at first", async () => {
-    const { clock, cluster, join } = setup();
-    const inner = memory({ cluster });
-    let refusals = 0;
-    const failing: Backend = {
-      name: inner.name,
-      capabilities: inner.capabilities,
-      clock: inner.clock,
-      async open(options) {
-        const session = await inner.open(options);
-        const commit = session.commit.bind(session);
-        session.commit = async (operations, guard) => {
-          const [first] = operations;
-          if (first?.type !== "delete" || refusals > 2) return commit(operations, guard);
-          refusals += 1;
-          throw new ConclaveError("STORE_ERROR", "too many requests");
-        };
-        return session;
-      },
-    };
-    const [a, b] = [await join(failing), await join(memory({ cluster }))];
+    const { clock, join } = memoryStore();
+    const { prepare, refusals } = refusing("delete", 3);
+    const [{ coordinator: a }, { coordinator: b }] = [await join(prepare), await join()];
     const stop = new AbortController();
     const running = a.partitioner("/p", { partitions: 2 }).run(() => {}, { signal: stop.signal });
     running.catch(() => {});
@@ -123,15 +82,14 @@ describe("partitioner", () => {
     const other = b.partitioner("/p", { partitions: 2 });
     other.run(() => {}).catch(() => {});
     await clock.advance(1_000);
-    expect(refusals).toBe(3);
+    expect(refusals()).toBe(3);
     expect(other.owned).toEqual([0, 1]);
   });
 
   test("OUT-4: run rejects at once when its signal aborts while the store does not answer", async () => {
-    const { clock, cluster, join } = setup();
-    const backend = memory({ cluster });
-    const a = await join(backend);
-    backend.faults.blackHole();
+    const { clock, join } = memoryStore();
+    const { coordinator: a, faults } = await join();
+    faults.blackHole();
     const stop = new AbortController();
     let outcome: unknown = "pending";
     a.partitioner("/p", { partitions: 2 })
@@ -146,9 +104,8 @@ describe("partitioner", () => {
   });
 
   test("work that is done with a partition before its signal aborts is not begun again by a disconnection", async () => {
-    const { clock, cluster, join } = setup();
-    const backend = memory({ cluster });
-    const a = await join(backend);
+    const { clock, join } = memoryStore();
+    const { coordinator: a, faults } = await join();
     let begun = 0;
     const partitioner = a.partitioner("/p", { partitions: 2 });
     const work = () => {
@@ -156,9 +113,9 @@ describe("partitioner", () => {
     };
     partitioner.run(work).catch(() => {});
     await clock.advance(0);
-    backend.faults.refuse();
+    faults.refuse();
     await clock.advance(500);
-    backend.faults.accept();
+    faults.accept();
     await clock.advance(2_000);
     expect([begun, partitioner.owned]).toEqual([2, [0, 1]]);
     await clock.advance(0);

@@ -1,7 +1,6 @@
-import { ConclaveError, type Coordinator } from "@conclave/api";
-import type { BackendSession } from "@conclave/api/backend";
+import type { Coordinator } from "@conclave/api";
 import { describe, expect, test } from "vitest";
-import { memoryStore, reading } from "./support.js";
+import { memoryStore, reading, refusing } from "./support.js";
 
 const path = "/d/web/one";
 
@@ -101,16 +100,8 @@ describe("registration", () => {
 
   test("OUT-4: given up, an entry goes though the store fails to remove it at first", async () => {
     const { clock, join, now, entry } = setup();
-    let refusals = 0;
-    const refusing = (session: BackendSession) => {
-      const commit = session.commit.bind(session);
-      session.commit = async (operations, guard) => {
-        if (operations[0]?.type !== "delete" || refusals === 3) return commit(operations, guard);
-        refusals += 1;
-        throw new ConclaveError("STORE_ERROR", "too many requests");
-      };
-    };
-    const [{ coordinator, faults }, observer] = [await join(refusing), await join()];
+    const { prepare, refusals } = refusing("delete", 3);
+    const [{ coordinator, faults }, observer] = [await join(prepare), await join()];
     faults.delay(10);
     const stop = new AbortController();
     const registering = coordinator
@@ -123,7 +114,7 @@ describe("registration", () => {
     stop.abort();
     await expect(now(registering)).rejects.toMatchObject({ code: "ABORTED" });
     await clock.advance(1_000);
-    expect(refusals).toBe(3);
+    expect(refusals()).toBe(3);
     expect(await entry(observer.coordinator)).toBeUndefined();
   });
 

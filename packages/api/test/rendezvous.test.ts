@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { murmur3 } from "../src/internal/murmur3.js";
 import { RendezvousTable, rendezvous } from "../src/internal/rendezvous.js";
-import { range } from "./virtual.js";
+import { range } from "./support.js";
 
 const keys = 10_000;
 

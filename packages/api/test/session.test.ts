@@ -1,20 +1,14 @@
-import { connect, type SessionState } from "@conclave/api";
-import { MemoryCluster, memory, VirtualClock } from "@conclave/backend-memory";
+import type { SessionState } from "@conclave/api";
 import { describe, expect, test } from "vitest";
+import { memoryStore, sessionTimeoutMs } from "./support.js";
 
-const sessionTimeoutMs = 3_000;
 /** Between the deadline here, which keeps a margin, and the store's. */
 const pastDeadlineMs = 2_900;
 
 async function setup() {
-  const clock = new VirtualClock();
-  const cluster = new MemoryCluster({ clock });
-  const backend = memory({ cluster });
-  const connecting = connect(backend, { sessionTimeoutMs });
-  await clock.advance(0);
-  const coordinator = await connecting;
-  const session = await coordinator.session();
-  return { clock, cluster, faults: backend.faults, coordinator, session };
+  const store = memoryStore();
+  const client = await store.join();
+  return { ...store, ...client, session: await client.coordinator.session() };
 }
 
 describe("session", () => {

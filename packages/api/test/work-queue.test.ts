@@ -1,27 +1,7 @@
-import { ConclaveError, type Coordinator, connect, type Task } from "@conclave/api";
-import type { Backend } from "@conclave/api/backend";
-import { type MemoryBackend, MemoryCluster, memory, VirtualClock } from "@conclave/backend-memory";
+import { ConclaveError, type Coordinator, type Task } from "@conclave/api";
+import type { MemoryBackend } from "@conclave/backend-memory";
 import { describe, expect, test } from "vitest";
-
-const sessionTimeoutMs = 3_000;
-
-function setup() {
-  const clock = new VirtualClock();
-  const cluster = new MemoryCluster({ clock });
-  const join = async () => {
-    const backend = memory({ cluster });
-    const connecting = connect(backend, { sessionTimeoutMs });
-    await clock.advance(0);
-    return { backend, coordinator: await connecting };
-  };
-  /** What a promise comes to without any time passing. */
-  const now = async <T>(promise: Promise<T>): Promise<T> => {
-    promise.catch(() => {});
-    await clock.advance(0);
-    return promise;
-  };
-  return { clock, cluster, join, now };
-}
+import { memoryStore, range, sessionTimeoutMs } from "./support.js";
 
 /** The requests that `action` makes, by method, without those that set watches. */
 async function requestsOf({ requests }: MemoryBackend, action: () => Promise<unknown>) {
@@ -44,10 +24,8 @@ async function requestsOf({ requests }: MemoryBackend, action: () => Promise<unk
 
 describe("work queue", () => {
   test("what each call costs", async () => {
-    const { backend, coordinator, now } = await (async () => {
-      const scene = setup();
-      return { ...scene, ...(await scene.join()) };
-    })();
+    const { join, now } = memoryStore();
+    const { backend, coordinator } = await join();
     const queue = coordinator.workQueue("/q", { maxAttempts: 1 });
     const cost = (action: () => Promise<unknown>) => requestsOf(backend, () => now(action()));
     expect(await cost(() => queue.put("a"))).toEqual({ commit: 1 });
@@ -70,7 +48,7 @@ describe("work queue", () => {
   });
 
   test("many who take in one process watch the queue once, and nobody watches when nobody takes any more", async () => {
-    const { clock, join, now } = setup();
+    const { clock, join, now } = memoryStore();
     const { backend, coordinator } = await join();
     const queue = coordinator.workQueue("/q");
     backend.requests.reset();
@@ -88,8 +66,8 @@ describe("work queue", () => {
   });
 
   test("idle workers do not all reach for each task", async () => {
-    const { clock, join } = setup();
-    const workers = await Promise.all(Array.from({ length: 30 }, join));
+    const { clock, join } = memoryStore();
+    const workers = await Promise.all(range(30).map(() => join()));
     const producer = await join();
     for (const { backend } of workers) backend.faults.delay(2);
     const done: string[] = [];
@@ -113,7 +91,7 @@ describe("work queue", () => {
   });
 
   test("a worker alone takes in order and without delay", async () => {
-    const { join, now } = setup();
+    const { join, now } = memoryStore();
     const { backend, coordinator } = await join();
     const queue = coordinator.workQueue("/q");
     const ids = await now(queue.putAll(Array.from({ length: 50 }, String)));
@@ -129,7 +107,7 @@ describe("work queue", () => {
   });
 
   test("QUEUE-4: an acknowledgement cut off for the rest of its session has an unknown outcome", async () => {
-    const { clock, join, now } = setup();
+    const { clock, join, now } = memoryStore();
     const { backend, coordinator } = await join();
     const queue = coordinator.workQueue("/q");
     await now(queue.put("task"));
@@ -147,27 +125,17 @@ describe("work queue", () => {
   });
 
   test("a take that the store refuses to let look says so, and the next one looks again", async () => {
-    const { clock, cluster, now } = setup();
-    const inner = memory({ cluster });
+    const { clock, join, now } = memoryStore();
     let refusals = 1;
-    const refusing: Backend = {
-      name: inner.name,
-      capabilities: inner.capabilities,
-      clock: inner.clock,
-      async open(options) {
-        const session = await inner.open(options);
-        const watch = session.watchChildren.bind(session);
-        session.watchChildren = (path, sink) => {
-          if (refusals-- <= 0) return watch(path, sink);
-          queueMicrotask(() => sink.failed(new ConclaveError("ACCESS_DENIED", "no")));
-          return () => {};
-        };
-        return session;
-      },
-    };
-    const connecting = connect(refusing, { sessionTimeoutMs });
-    await clock.advance(0);
-    const queue = (await connecting).workQueue("/q");
+    const { coordinator } = await join((session) => {
+      const watch = session.watchChildren.bind(session);
+      session.watchChildren = (path, sink) => {
+        if (refusals-- <= 0) return watch(path, sink);
+        queueMicrotask(() => sink.failed(new ConclaveError("ACCESS_DENIED", "no")));
+        return () => {};
+      };
+    });
+    const queue = coordinator.workQueue("/q");
     await expect(now(queue.take())).rejects.toMatchObject({ code: "ACCESS_DENIED" });
     const id = await now(queue.put("task"));
     const taking = queue.take();
@@ -176,7 +144,7 @@ describe("work queue", () => {
   });
 
   test("QUEUE-7: no timer is left when nobody takes", async () => {
-    const { clock, join, now } = setup();
+    const { clock, join, now } = memoryStore();
     const { coordinator } = await join();
     const queue = coordinator.workQueue("/q");
     const before = clock.pending;

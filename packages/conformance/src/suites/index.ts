@@ -39,7 +39,9 @@ import { watchEnds } from "./watch-ends.js";
 import { watchFaults } from "./watch-faults.js";
 import { watches } from "./watches.js";
 import { workQueue } from "./work-queue.js";
+import { workQueueDone } from "./work-queue-done.js";
 import { workQueueLoss } from "./work-queue-loss.js";
+import { workQueueSteps } from "./work-queue-steps.js";
 
 /** All suites, in the order in which a reader would want to see them fail. */
 export const allSuites: readonly Suite[] = [
@@ -80,7 +82,9 @@ export const allSuites: readonly Suite[] = [
   counter,
   config,
   workQueue,
+  workQueueDone,
   workQueueLoss,
+  workQueueSteps,
   partitioner,
   partitionerHandover,
   partitionerLoss,

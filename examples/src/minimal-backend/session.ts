@@ -89,7 +89,8 @@ export class MinimalSession implements BackendSession {
         const path = `${line === "/" ? "" : line}/${label}-${revision}`;
         change.createMissing(this.#whole(line));
         change.create(this.#whole(path), { data, owner: this.id, sequence: revision });
-        return { line, path, createRevision: revision, ahead: this.#ahead(line, revision, look) };
+        const ahead = this.#ahead(line, revision, look);
+        return { line, path, createRevision: revision, ahead, followed: false };
       }),
     );
   }

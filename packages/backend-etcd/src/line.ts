@@ -65,7 +65,7 @@ export class Lines {
         const createRevision = BigInt(response.header.revision);
         const found = this.#neighbours(line, response.responses.at(-1)?.response_range.kvs ?? []);
         const ahead = found.filter((neighbour) => neighbour.path !== path).slice(0, look.limit);
-        return { line, path, createRevision, ahead };
+        return { line, path, createRevision, ahead, followed: false };
       }
       const snapshot = reads.snapshot(response);
       const found = snapshot.node(path);
@@ -121,7 +121,7 @@ export class Lines {
 
   /** After a lost reply: the entry is there by its unique name, and only who is ahead has to be read. */
   async #foundAgain(line: string, path: string, createRevision: bigint, look: LookAhead): Promise<Ticket> {
-    const ticket = { line, path, createRevision, ahead: [] };
+    const ticket = { line, path, createRevision, ahead: [], followed: true };
     const standing = await this.standing(ticket, look).catch((error: unknown) => {
       throw ConclaveError.is(error, "CONNECTION_LOST") ? unknown(error) : error;
     });

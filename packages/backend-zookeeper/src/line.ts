@@ -128,7 +128,14 @@ export class Lines {
         if (stat === undefined || listed?.includes(nameOf(own)) !== true) {
           throw new ConclaveError("NOT_HELD", `${path} was deleted at once`, { path });
         }
-        return { line, path, createRevision: stat.czxid, ahead: aheadOf(line, own, listed, look) };
+        const ahead = aheadOf(line, own, listed, look);
+        return {
+          line,
+          path,
+          createRevision: stat.czxid,
+          ahead,
+          followed: inOrder(listed).at(-1) !== nameOf(own),
+        };
       } catch (error) {
         if (!isContactLost(error)) throw error;
         names = undefined;

@@ -45,7 +45,12 @@ export class Lines {
         listing.catch(() => {});
         return made;
       });
-      return await this.#ticket(line, own, listing, look);
+      try {
+        return await this.#ticket(line, own, listing, look);
+      } catch (error) {
+        await this.#takeBack(own);
+        throw error;
+      }
     } catch (error) {
       throw toConclaveError(error, line);
     }
@@ -103,6 +108,18 @@ export class Lines {
       }
     } catch (error) {
       throw toConclaveError(error, line);
+    }
+  }
+
+  /** Removes an entry of which nobody is told, and which would hold up everybody behind it. */
+  async #takeBack(own: string): Promise<void> {
+    for (;;) {
+      try {
+        return await (await this.#link.connected()).delete(own, ANY_VERSION);
+      } catch (error) {
+        // Gone already, or to go with the session.
+        if (!isContactLost(error)) return;
+      }
     }
   }
 

@@ -189,9 +189,11 @@ export class MinimalSession implements BackendSession {
     return stored?.owner === this.id && stored.createRevision === createRevision;
   }
 
+  /** Nodes that stay may be below a line too, and hold nobody up. */
   #inOrder(line: string): readonly Stored[] {
     return this.#store
       .children(this.#whole(line))
+      .filter(({ owner }) => owner !== undefined)
       .toSorted((a, b) => Number(a.createRevision - b.createRevision));
   }
 

@@ -89,7 +89,8 @@ export class MinimalSession implements BackendSession {
         const path = `${line === "/" ? "" : line}/${label}-${revision}`;
         change.createMissing(this.#whole(line));
         change.create(this.#whole(path), { data, owner: this.id, sequence: revision });
-        return { line, path, createRevision: revision, ahead: this.#ahead(line, revision, look) };
+        const ahead = this.#ahead(line, revision, look);
+        return { line, path, createRevision: revision, ahead, followed: false };
       }),
     );
   }
@@ -188,9 +189,11 @@ export class MinimalSession implements BackendSession {
     return stored?.owner === this.id && stored.createRevision === createRevision;
   }
 
+  /** Nodes that stay may be below a line too, and hold nobody up. */
   #inOrder(line: string): readonly Stored[] {
     return this.#store
       .children(this.#whole(line))
+      .filter(({ owner }) => owner !== undefined)
       .toSorted((a, b) => Number(a.createRevision - b.createRevision));
   }
 

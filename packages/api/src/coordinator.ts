@@ -122,7 +122,7 @@ export class Coordinator extends NodeClient {
   /** The counter at `path`; made by its first write. */
   counter(path: string): Counter {
     checkPath(path);
-    return new Counter(this, this.#keeper.clock, path);
+    return new Counter(this.#keeper, this, path);
   }
 
   /** The value at `path` that `schema` describes; made by the first `set`. */

@@ -26,6 +26,18 @@ export class Store {
     return this.#link.connection.kv.range(request);
   }
 
+  /** Repeats a read until it is answered. Rejects when the session is over, or with what the store refuses. */
+  async answered<T>(read: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await read();
+      } catch (error) {
+        if (!ConclaveError.is(error, "CONNECTION_LOST")) throw error;
+      }
+      await this.#link.whenUp();
+    }
+  }
+
   /**
    * Sends a Txn, and when its reply is lost `again`, until a reply comes. Their compares must let only one of them
    * take effect, once. `lost` tells that the reply is to a repetition: an earlier sending may have taken effect.

@@ -107,25 +107,27 @@ interop(
       },
     );
 
-    register("lock: a key without a lease holds it, for them and for us, until it is deleted", async () => {
-      const path = freshPath();
-      const foreign = setting.foreign();
-      const coordinator = await setting.connect();
-      const lock = coordinator.lock(path);
-      await coordinator.create(`${path}/note`, "out of order", { parents: true });
-      const ours = lock.acquire();
-      await until("we stand", async () => (await lock.contenders()).length === 2);
-      const theirs = foreign.call("acquire", "behind", setting.namespace + path);
-      await until("they stand", async () => (await lock.contenders()).length === 3);
-      expect((await lock.contenders())[0]).toMatchObject({ path: `${path}/note`, sessionId: "" });
-      expect(await settle(Promise.race([ours, theirs]))).toBe("pending");
-      await coordinator.delete(`${path}/note`);
-      const hold = await ours;
-      expect(await settle(theirs)).toBe("pending");
-      await hold.release();
-      await theirs;
-      await foreign.call("release", "behind");
-    });
+    register(
+      "lock: a key without a lease holds it for them until it is deleted, and for us is no entry",
+      async () => {
+        const path = freshPath();
+        const foreign = setting.foreign();
+        const coordinator = await setting.connect();
+        const lock = coordinator.lock(path);
+        await coordinator.create(`${path}/note`, "out of order", { parents: true });
+        const theirs = foreign.call("acquire", "behind", setting.namespace + path);
+        await until("they stand", async () => (await lock.contenders()).length === 1);
+        const ours = lock.acquire();
+        await until("we stand", async () => (await lock.contenders()).length === 2);
+        expect(await settle(Promise.race([ours, theirs]))).toBe("pending");
+        await coordinator.delete(`${path}/note`);
+        await theirs;
+        expect(await settle(ours)).toBe("pending");
+        await foreign.call("release", "behind");
+        const hold = await ours;
+        await hold.release();
+      },
+    );
   },
 );
 

@@ -15,7 +15,7 @@ export async function openSession(
   clock: Clock,
   options: OpenOptions,
 ): Promise<MemorySession> {
-  const { namespace, sessionTimeoutMs, signal, observer } = options;
+  const { namespace, sessionTimeoutMs, connectTimeoutMs, signal, observer } = options;
   if (signal.aborted) throw aborted(signal);
   if (!link.reachable) throw connectFailed("the store refuses connections");
   const openedAtMs = clock.now();
@@ -30,6 +30,8 @@ export async function openSession(
     if (made !== undefined) store.end(made, "its client gave up before it was open");
   };
   signal.addEventListener("abort", leaveNothing, { once: true });
+  // A connection that went silent meanwhile would never tell.
+  const cancelTimeout = clock.schedule(connectTimeoutMs, () => connection.close("no answer"));
   try {
     const record = await opened;
     const contact = new Contact(store, link, record, observer);
@@ -49,6 +51,7 @@ export async function openSession(
       throw connectFailed("contact broke before the session was open");
     throw error;
   } finally {
+    cancelTimeout();
     signal.removeEventListener("abort", leaveNothing);
   }
 }

@@ -109,7 +109,7 @@ export class MemorySession implements BackendSession {
     return resolveIfLost(this.#contact, sent, {
       find: () => {
         const found = findInLine(this.#store.tree, this.#namespace.absolute(line), tag);
-        return found && this.#ticket(line, found, look);
+        return found && { ...this.#ticket(line, found, look), followed: found.behind !== undefined };
       },
       notFound: () => notSent("contact broke, and no entry stands"),
     });
@@ -189,7 +189,7 @@ export class MemorySession implements BackendSession {
   #ticket(line: string, entry: Entry, look: LookAhead): Ticket {
     const path = this.#namespace.relative(entry.path);
     const { createRevision } = entry.origin;
-    return { line, path, createRevision, ahead: aheadOf(entry, look, this.#namespace) };
+    return { line, path, createRevision, ahead: aheadOf(entry, look, this.#namespace), followed: false };
   }
 
   #nextTag(): string {

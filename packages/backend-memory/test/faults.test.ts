@@ -149,6 +149,18 @@ test("SES-7 a renewal that gets no answer gives the connection up, and the sessi
   expect(clock.pending).toBe(1);
 });
 
+test("halfOpen: an attempt to open a session is given up when it gets no answer, so that another can be made", async () => {
+  const { clock, cluster } = virtualCluster();
+  const backend = memory({ cluster });
+  backend.faults.delay(10);
+  const opening = stateOfOpening(backend);
+  await clock.advance(5);
+  backend.faults.halfOpen();
+  await clock.advance(2_000);
+  expect(opening.code).toBe("CONNECT_FAILED");
+  expect(clock.pending).toBe(0);
+});
+
 test("halfOpen: nothing errs until a renewal gets no answer; then a new connection works", async () => {
   const { clock, cluster } = virtualCluster();
   const { backend, session, told } = await open({ cluster, timeoutMs: 10_000 });
@@ -243,3 +255,15 @@ test("abandon settles what is under way, and nothing is reported afterwards", as
   expect(seen).toEqual([undefined]);
   expect(clock.pending).toBe(0);
 });
+
+function stateOfOpening(backend: ReturnType<typeof memory>): { code: unknown } {
+  const state: { code: unknown } = { code: "pending" };
+  const observer = { disconnected: () => {}, ended: () => {} };
+  const { signal } = new AbortController();
+  backend
+    .open({ namespace: "/", sessionTimeoutMs: 1_000, connectTimeoutMs: 1_000, signal, observer })
+    .catch((error: { code?: unknown }) => {
+      state.code = error.code;
+    });
+  return state;
+}

@@ -30,9 +30,9 @@ export class Lines {
     ]);
     if (reply[0] !== 0) throw refusal(reply);
     const createRevision = BigInt(numberAt(reply, 1));
-    if (lost) return this.#foundAgain({ line, path, createRevision, ahead: [] }, look);
+    if (lost) return this.#foundAgain({ line, path, createRevision, ahead: [], followed: true }, look);
     this.#receipts.settle([tag]);
-    return { line, path, createRevision, ahead: neighbours(line, reply, 2) };
+    return { line, path, createRevision, ahead: neighbours(line, reply, 2), followed: false };
   }
 
   async standing({ line, path, createRevision }: Ticket, look: LookAhead): Promise<Standing> {

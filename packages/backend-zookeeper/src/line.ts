@@ -45,7 +45,12 @@ export class Lines {
         listing.catch(() => {});
         return made;
       });
-      return await this.#ticket(line, own, listing, look);
+      try {
+        return await this.#ticket(line, own, listing, look);
+      } catch (error) {
+        await this.#takeBack(own);
+        throw error;
+      }
     } catch (error) {
       throw toConclaveError(error, line);
     }
@@ -106,6 +111,18 @@ export class Lines {
     }
   }
 
+  /** Removes an entry of which nobody is told, and which would hold up everybody behind it. */
+  async #takeBack(own: string): Promise<void> {
+    for (;;) {
+      try {
+        return await (await this.#link.connected()).delete(own, ANY_VERSION);
+      } catch (error) {
+        // Gone already, or to go with the session.
+        if (!isContactLost(error)) return;
+      }
+    }
+  }
+
   /** The create gives no revision, so that it is read; and once more if contact breaks in between. */
   async #ticket(
     line: string,
@@ -128,7 +145,14 @@ export class Lines {
         if (stat === undefined || listed?.includes(nameOf(own)) !== true) {
           throw new ConclaveError("NOT_HELD", `${path} was deleted at once`, { path });
         }
-        return { line, path, createRevision: stat.czxid, ahead: aheadOf(line, own, listed, look) };
+        const ahead = aheadOf(line, own, listed, look);
+        return {
+          line,
+          path,
+          createRevision: stat.czxid,
+          ahead,
+          followed: inOrder(listed).at(-1) !== nameOf(own),
+        };
       } catch (error) {
         if (!isContactLost(error)) throw error;
         names = undefined;

@@ -36,6 +36,11 @@ export interface Ticket {
   readonly createRevision: bigint;
   /** Who is ahead, nearest first, as far as one looked. */
   readonly ahead: readonly Neighbour[];
+  /**
+   * Whether somebody may have come behind before it was read who is ahead: after a lost reply, or where joining and looking are
+   * two steps. Whoever did may have taken this entry for one that waits.
+   */
+  readonly followed: boolean;
 }
 
 /** How an entry stands now. */

@@ -14,16 +14,23 @@ export interface Candidate {
   readonly label: string;
   readonly data: Uint8Array;
   readonly look: LookAhead;
-  /** Of those ahead, nearest first: which must depart, one of them, before the turn can have come; none when it has come. */
-  waitsFor(ahead: readonly Neighbour[]): readonly Neighbour[];
+  /** What those ahead, nearest first, keep it waiting for; `undefined` when its turn has come. */
+  waitsFor(ahead: readonly Neighbour[]): Blockers | undefined;
   /** Whether several hold at once, so that those behind must be told when the turn has come: by a change of the entry's node. */
   readonly announces: boolean;
+}
+
+/** Those of whom one must depart before the turn can have come. */
+export interface Blockers {
+  readonly who: readonly Neighbour[];
+  /** They wait themselves, and it is enough that they announce that their turn has come. */
+  readonly wait: boolean;
 }
 
 /** Who holds alone: waits for the one directly ahead. */
 export const alone = {
   look: { label: undefined, limit: 1 },
-  waitsFor: (ahead: readonly Neighbour[]) => ahead,
+  waitsFor: (ahead: readonly Neighbour[]) => (ahead.length === 0 ? undefined : { who: ahead, wait: false }),
   announces: false,
 } as const;
 
@@ -42,9 +49,9 @@ export async function takeTurn(
   const place = new Place(live, await join(live, candidate, signal));
   try {
     let blockers = candidate.waitsFor(place.ticket.ahead);
-    const mustAnnounce = candidate.announces && blockers.length > 0;
-    const departures = new Departures(place, candidate.announces);
-    while (blockers.length > 0) {
+    const hasWaited = blockers !== undefined;
+    const departures = new Departures(place);
+    while (blockers !== undefined) {
       await departures.next(blockers, signal);
       const standing = await live.idempotent(
         (backend) => backend.standing(place.ticket, candidate.look),
@@ -54,7 +61,7 @@ export async function takeTurn(
       blockers = candidate.waitsFor(standing.ahead);
     }
     place.check();
-    if (mustAnnounce) void announce(place, candidate.data);
+    if (hasWaited || place.ticket.followed) tellOfTurn(place, candidate);
     return place;
   } catch (error) {
     void place.quit();
@@ -71,7 +78,10 @@ export async function tryTurn(
 ): Promise<Place | undefined> {
   const place = new Place(live, await join(live, candidate, signal));
   try {
-    if (candidate.waitsFor(place.ticket.ahead).length === 0) return place;
+    if (candidate.waitsFor(place.ticket.ahead) === undefined) {
+      if (place.ticket.followed) tellOfTurn(place, candidate);
+      return place;
+    }
   } catch (error) {
     void place.quit();
     throw error;
@@ -118,42 +128,46 @@ async function refuseIfOver(
 /** Waits for those ahead. */
 class Departures {
   readonly #place: Place;
-  readonly #announced: boolean;
   /** Versions of entries ahead that have been acted upon. */
   readonly #seen = new Map<string, number>();
 
-  constructor(place: Place, announced: boolean) {
+  constructor(place: Place) {
     this.#place = place;
-    this.#announced = announced;
   }
 
-  /** Resolves when one of `blockers` is gone, was made anew behind the place, or announces that its turn has come. */
-  next(blockers: readonly Neighbour[], signal: AbortSignal | undefined): Promise<void> {
+  /** Resolves when one of those is gone, was made anew behind the place, or, if they wait, announces that its turn has come. */
+  next({ who, wait }: Blockers, signal: AbortSignal | undefined): Promise<void> {
     const place = this.#place;
+    // The watches first: they throw when the session is over, and nothing else must be attached then.
     return firstOf((resolve, reject) => [
-      onAbort(signal, () => reject(aborted(signal))),
-      onAbort(place.signal, () => reject(place.signal.reason)),
-      ...blockers.map(({ path }) =>
+      ...who.map(({ path }) =>
         place.live.watch(
           (backend) =>
             backend.watchNode(path, {
               state: (node) => {
-                if (this.#isNews(path, node)) resolve();
+                if (this.#isNews(path, node, wait)) resolve();
               },
               failed: reject,
             }),
           reject,
         ),
       ),
+      onAbort(signal, () => reject(aborted(signal))),
+      onAbort(place.signal, () => reject(place.signal.reason)),
     ]);
   }
 
-  #isNews(path: string, node: Node | undefined): boolean {
+  #isNews(path: string, node: Node | undefined, waits: boolean): boolean {
     if (node === undefined || node.createRevision > this.#place.ticket.createRevision) return true;
-    if (!this.#announced || node.version <= (this.#seen.get(path) ?? 0)) return false;
+    if (!waits || node.version <= (this.#seen.get(path) ?? 0)) return false;
     this.#seen.set(path, node.version);
     return true;
   }
+}
+
+/** Those behind have taken, or may have taken, the place for one that waits. */
+function tellOfTurn(place: Place, { announces, data }: Candidate): void {
+  if (announces) void announce(place, data);
 }
 
 async function announce(place: Place, data: Uint8Array): Promise<void> {

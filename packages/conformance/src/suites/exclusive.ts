@@ -177,6 +177,20 @@ export function exclusiveCases(test: Define, { what, of, within }: Exclusive): v
     },
   );
 
+  test("LEAD-5", `nodes and other lines below a ${what} hold nobody up`, async (kit) => {
+    const [a, b] = await pair(kit);
+    const nested = await a.coordinator.lock(`${path}/other`).acquire();
+    for (const number of range(20)) await a.coordinator.create(`${path}/note${number}`);
+    const hold = await kit.within("it is free", soonMs(kit), of(a.coordinator).acquire());
+    assert.equal(await of(b.coordinator).tryAcquire(), undefined, "who holds is seen all the same");
+    assert.equal((await of(b.coordinator).contenders()).length, 1);
+    const next = of(b.coordinator).acquire();
+    for (const number of range(20)) await a.coordinator.create(`${path}/late${number}`);
+    await hold.release();
+    await kit.within("the next has it", soonMs(kit), next);
+    assert.ok(nested.isHeld);
+  });
+
   test("LEAD-6", `tryAcquire takes a free ${what}, and leaves a held one alone`, async (kit) => {
     const [a, b] = await pair(kit);
     const hold = await of(a.coordinator).tryAcquire({ data: "mine" });

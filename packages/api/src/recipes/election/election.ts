@@ -33,7 +33,7 @@ export interface Leader {
   readonly path: string;
 }
 
-/** How long to hold back after a campaign that failed, as a share of the session timeout, so that a standing obstacle makes no busy loop. */
+/** How long to hold back after a campaign that failed or a term that was lost, as a share of the session timeout, so that a standing obstacle makes no busy loop. */
 const holdBackShare = 1 / 50;
 
 /** What ends a candidacy and not the wish to lead. `CLOSED` is the session here: a closed coordinator is noticed before. */
@@ -102,6 +102,7 @@ export class Election {
         cancel();
         await place.quit();
       }
+      await this.#holdBack(signal);
     }
   }
 
@@ -137,10 +138,14 @@ export class Election {
         return await this.#stand(data, signal);
       } catch (error) {
         if (!this.#isPassing(error)) throw error;
-        const timeoutMs = this.#keeper.current?.timeoutMs ?? 1_000;
-        await pause(this.#keeper.clock, timeoutMs * holdBackShare, signal, this.#keeper.signal);
+        await this.#holdBack(signal);
       }
     }
+  }
+
+  #holdBack(signal: AbortSignal | undefined): Promise<void> {
+    const timeoutMs = this.#keeper.current?.timeoutMs ?? 1_000;
+    return pause(this.#keeper.clock, timeoutMs * holdBackShare, signal, this.#keeper.signal);
   }
 
   /** Whether standing again may go better. */

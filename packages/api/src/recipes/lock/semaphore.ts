@@ -66,9 +66,10 @@ function kindOf(path: string, permits: number): Kind<Permit> {
     waitsFor: (ahead) => {
       const other = ahead.find((neighbour) => neighbour.label !== label);
       if (other !== undefined) throw disagreement(path, permits, other);
-      if (ahead.length < permits) return [];
+      if (ahead.length < permits) return undefined;
       // Behind the holders alone, any of them may make room; behind others who wait, the one directly ahead comes first.
-      return ahead.length === permits ? ahead : ahead.slice(0, 1);
+      if (ahead.length === permits) return { who: ahead, wait: false };
+      return { who: ahead.slice(0, 1), wait: true };
     },
     announces: true,
     hold: (place) => new Permit(place),

@@ -43,7 +43,7 @@ export class Mark {
     const node = await this.#orSweep((backend) => this.#own(backend));
     if (node === undefined) return undefined;
     const { path, createRevision } = node;
-    const ticket: Ticket = { line: this.#line, path, createRevision, ahead: [] };
+    const ticket: Ticket = { line: this.#line, path, createRevision, ahead: [], followed: false };
     return new Place(this.#live, ticket, (backend) => removeNode(backend, node));
   }
 

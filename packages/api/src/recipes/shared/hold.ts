@@ -39,8 +39,14 @@ export abstract class Hold extends NodeWriter {
     return this.#place.ticket.path;
   }
 
-  protected giveUp(): Promise<void> {
-    return this.#place.leave();
+  /** When the store refuses that, it is tried again behind the caller's back: what stays behind would hold up everybody (LEAD-6). */
+  protected async giveUp(): Promise<void> {
+    try {
+      await this.#place.leave();
+    } catch (error) {
+      void this.#place.quit();
+      throw error;
+    }
   }
 
   protected override async commit(

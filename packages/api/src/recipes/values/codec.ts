@@ -3,6 +3,8 @@ import { ConclaveError, type ErrorCode } from "../../errors.js";
 import { toBytes } from "../../internal/check.js";
 import type { SchemaIssue, SchemaResult, StandardSchema } from "./standard-schema.js";
 
+/** What is no text must not be read as other characters, which an update would then store. */
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
 const shownIssues = 3;
 const shownCharacters = 200;
 
@@ -53,7 +55,7 @@ export class Codec<Input, Output> {
   async decode(node: Node): Promise<Output> {
     let stored: unknown;
     try {
-      stored = JSON.parse(new TextDecoder().decode(node.data));
+      stored = JSON.parse(strictUtf8.decode(node.data));
     } catch {
       // The parser's own message quotes what is there, which may be a secret that got there by mistake.
       throw this.#error("INVALID_DATA", `what is stored (${node.data.length} bytes) is not JSON`);

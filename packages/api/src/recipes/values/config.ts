@@ -1,5 +1,6 @@
 import type { Node } from "../../backend/operations.js";
 import { ConclaveError } from "../../errors.js";
+import { aborted } from "../../internal/calls.js";
 import { checkOptions, checkVersion } from "../../internal/check.js";
 import { generated } from "../../internal/generated.js";
 import type { Keeper } from "../../internal/keeper.js";
@@ -90,7 +91,7 @@ export class Config<S extends StandardSchema> {
       );
     }
     let written: SchemaOutput<S> | undefined;
-    const target = { nodes: this.#nodes, clock: this.#keeper.clock, path: this.#path };
+    const target = { keeper: this.#keeper, nodes: this.#nodes, path: this.#path };
     const version = await swap(
       target,
       async (node) => {
@@ -121,7 +122,9 @@ export class Config<S extends StandardSchema> {
    */
   async live(options: WaitOptions = {}): Promise<LiveConfig<SchemaOutput<S>>> {
     checkWaitOptions("live", options);
+    const { signal: callers } = options;
     this.#keeper.check();
+    if (callers?.aborted) throw aborted(callers);
     const live = new LiveConfig(this.#keeper, this.#path, (node) => this.#codec.decode(node));
     try {
       await waiting(this.#keeper.clock, "live", options, (signal) => live.firstRead(signal));

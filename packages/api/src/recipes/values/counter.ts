@@ -1,8 +1,8 @@
-import type { Clock } from "../../backend/clock.js";
 import type { Node } from "../../backend/operations.js";
 import { ConclaveError } from "../../errors.js";
 import { checkOptions } from "../../internal/check.js";
 import { generated } from "../../internal/generated.js";
+import type { Keeper } from "../../internal/keeper.js";
 import type { NodeClient, ReadCallOptions } from "../../node-client.js";
 import type { CallOptions } from "../../node-writer.js";
 import { put, swap } from "./swap.js";
@@ -19,14 +19,14 @@ const shownCharacters = 40;
  * costs one round trip (NODE-7), and a fencing token comes with a lock (LEAD-2).
  */
 export class Counter {
+  readonly #keeper: Keeper;
   readonly #nodes: NodeClient;
-  readonly #clock: Clock;
   readonly #path: string;
 
   /** Counters come from `coordinator.counter(path)`. */
-  constructor(nodes: NodeClient, clock: Clock, path: string) {
+  constructor(keeper: Keeper, nodes: NodeClient, path: string) {
+    this.#keeper = keeper;
     this.#nodes = nodes;
-    this.#clock = clock;
     this.#path = path;
   }
 
@@ -111,7 +111,7 @@ export class Counter {
   }
 
   #swap(change: (node: Node | undefined) => string | undefined, signal: AbortSignal | undefined) {
-    return swap({ nodes: this.#nodes, clock: this.#clock, path: this.#path }, change, signal);
+    return swap({ keeper: this.#keeper, nodes: this.#nodes, path: this.#path }, change, signal);
   }
 
   #decode(node: Node | undefined): bigint {

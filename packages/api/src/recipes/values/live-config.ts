@@ -14,7 +14,8 @@ const holdBackShare = 1 / 10;
 
 interface Seen {
   readonly node: Node | undefined;
-  readonly live: LiveSession;
+  /** The watch that told it. */
+  readonly watch: number;
 }
 
 /** What a live config has at one moment. */
@@ -32,17 +33,31 @@ export class LiveConfig<T> implements AsyncIterable<ConfigState<T>>, ConfigState
   readonly #keeper: Keeper;
   readonly #path: string;
   readonly #decode: (node: Node) => Promise<T>;
+  /** One for all watches, so that none tells an older state than the one before it did (WATCH-2). */
+  readonly #sink = newest(
+    (node) => {
+      this.#unread = { node, watch: this.#watch };
+      void this.#read();
+    },
+    (error) => this.#failed(error),
+  );
   readonly #closing = new AbortController();
   readonly #known = new AbortController();
   readonly #stopFollowing: () => void;
   readonly #stopListening: () => void;
   #stopWatching: () => void = () => {};
+  #stopStates: () => void = () => {};
   #value: T | undefined;
   #version: number | undefined;
   #problem: ConclaveError | undefined;
   #failure: Error | undefined;
-  /** In which session the watch stands that told the latest state. */
-  #toldIn: LiveSession | undefined;
+  #live: LiveSession | undefined;
+  /** The watch that stands, by number: another one in each session, and after each doubt about contact. */
+  #watch = 0;
+  /** The watch that told the latest state. */
+  #toldBy = 0;
+  /** The last state that was judged. */
+  #judged: { readonly modRevision: bigint | undefined } | undefined;
   /** The newest state that was not looked at yet: what came before it while another was validated is skipped. */
   #unread: Seen | undefined;
   #reading = false;
@@ -54,7 +69,7 @@ export class LiveConfig<T> implements AsyncIterable<ConfigState<T>>, ConfigState
     this.#path = path;
     this.#decode = decode;
     this.#stopListening = onAbort(keeper.signal, () => this.#end(keeper.signal.reason));
-    this.#stopFollowing = keeper.follow((live) => this.#watch(live));
+    this.#stopFollowing = keeper.follow((live) => this.#follow(live));
   }
 
   /** The last valid value; `undefined` when there is none. Not a copy: do not change it. */
@@ -69,7 +84,7 @@ export class LiveConfig<T> implements AsyncIterable<ConfigState<T>>, ConfigState
 
   /** True while `value` may be out of date: for want of contact with the store, or because this was closed. */
   get stale(): boolean {
-    return this.#closing.signal.aborted || this.#toldIn?.state !== "connected";
+    return this.#closing.signal.aborted || this.#toldBy !== this.#watch || this.#live?.state !== "connected";
   }
 
   /** Why `value` is not what is stored: `INVALID_DATA`, or what keeps the node from being watched. `undefined` when all is well. */
@@ -114,17 +129,21 @@ export class LiveConfig<T> implements AsyncIterable<ConfigState<T>>, ConfigState
     return Promise.resolve();
   }
 
-  #watch(live: LiveSession): void {
+  #follow(live: LiveSession): void {
+    this.#live = live;
+    this.#stopStates();
+    // A watch need not tell anew what has not changed: so one that does is asked for.
+    this.#stopStates = live.onState((state) => {
+      if (state === "connected") this.#begin(live);
+    });
+    this.#begin(live);
+  }
+
+  #begin(live: LiveSession): void {
     this.#stopWatching();
-    const sink = newest(
-      (node) => {
-        this.#unread = { node, live };
-        void this.#read();
-      },
-      (error) => this.#failed(live, error),
-    );
+    this.#watch += 1;
     this.#stopWatching = live.watch(
-      (backend) => backend.watchNode(this.#path, sink),
+      (backend) => backend.watchNode(this.#path, this.#sink),
       () => {},
     );
   }
@@ -134,12 +153,15 @@ export class LiveConfig<T> implements AsyncIterable<ConfigState<T>>, ConfigState
     if (this.#reading) return;
     this.#reading = true;
     while (this.#unread !== undefined) {
-      const { node, live } = this.#unread;
+      const { node, watch } = this.#unread;
       this.#unread = undefined;
-      const judged = await this.#judge(node);
+      const isNews = this.#judged === undefined || this.#judged.modRevision !== node?.modRevision;
+      const show = isNews ? await this.#judge(node) : undefined;
       if (this.#closing.signal.aborted) break;
-      judged();
-      this.#toldIn = live;
+      this.#toldBy = watch;
+      if (show === undefined) continue;
+      this.#judged = { modRevision: node?.modRevision };
+      show();
       this.#known.abort();
       this.#tell();
     }
@@ -175,22 +197,25 @@ export class LiveConfig<T> implements AsyncIterable<ConfigState<T>>, ConfigState
     this.#closing.abort();
     this.#stopListening();
     this.#stopFollowing();
+    this.#stopStates();
     this.#stopWatching();
     for (const reader of [...this.#readers]) reader.end(reason);
   }
 
   /** What was never read is refused; what was is stale until the watch stands again. */
-  #failed(live: LiveSession, error: Error): void {
-    if (!this.#known.signal.aborted) {
+  #failed(error: Error): void {
+    const live = this.#live;
+    if (live === undefined || !this.#known.signal.aborted) {
       this.#failure = error;
       this.#known.abort();
       return;
     }
     this.#problem = asConclaveError(error);
-    this.#toldIn = undefined;
+    this.#judged = undefined;
+    this.#toldBy = 0;
     this.#tell();
     void pause(live.clock, live.timeoutMs * holdBackShare, live.signal, this.#closing.signal).then(() => {
-      if (!this.#closing.signal.aborted && this.#keeper.current === live) this.#watch(live);
+      if (!this.#closing.signal.aborted && this.#keeper.current === live) this.#begin(live);
     });
   }
 }

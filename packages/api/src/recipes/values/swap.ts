@@ -1,14 +1,14 @@
-import type { Clock } from "../../backend/clock.js";
 import type { Node } from "../../backend/operations.js";
 import { ConclaveError, type ErrorCode } from "../../errors.js";
+import type { Keeper } from "../../internal/keeper.js";
 import { pause } from "../../internal/pause.js";
 import type { NodeClient } from "../../node-client.js";
 import type { Data } from "../../node-writer.js";
 
 /** One node that is read, judged and written. */
 export interface Target {
+  readonly keeper: Keeper;
   readonly nodes: NodeClient;
-  readonly clock: Clock;
   readonly path: string;
 }
 
@@ -30,10 +30,11 @@ const longestPauseMs = 1_000;
  * waited longest behind whoever comes new.
  */
 export async function swap(
-  { nodes, clock, path }: Target,
+  { keeper, nodes, path }: Target,
   change: Change,
   signal: AbortSignal | undefined,
 ): Promise<number | undefined> {
+  const { clock } = keeper;
   let before: Attempt | undefined;
   for (;;) {
     const startedAtMs = clock.now();
@@ -52,7 +53,7 @@ export async function swap(
     const attempt = { startedAtMs, tookMs, version: node?.version ?? 0 };
     const windowMs = tookMs * (before === undefined ? 1 : writesDuring(before, attempt));
     before = attempt;
-    await pause(clock, Math.min(longestPauseMs, windowMs) * Math.random(), signal);
+    await pause(clock, Math.min(longestPauseMs, windowMs) * Math.random(), signal, keeper.signal);
   }
 }
 

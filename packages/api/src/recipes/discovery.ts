@@ -42,7 +42,7 @@ export class Discovery {
   async register(description: InstanceDescription, options: WaitOptions = {}): Promise<Registration> {
     checkDescription("register", description, ["name", "id", "address", "port", "metadata"]);
     checkWaitOptions("register", options);
-    const instance = instanceOf(description);
+    const instance = instanceOf("register", description);
     const path = this.#under(`${instance.name}/${instance.id}`);
     const data = encode(instance, path);
     const node = await established(

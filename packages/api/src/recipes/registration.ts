@@ -36,7 +36,7 @@ export class Registration {
   async update(change: Partial<Pick<InstanceDescription, "address" | "port" | "metadata">>): Promise<void> {
     this.#node.check();
     checkDescription("update", change, ["address", "port", "metadata"]);
-    const instance = instanceOf({ ...this.#instance, ...change });
+    const instance = instanceOf("update", { ...this.#instance, ...change });
     const data = encode(instance, this.#node.path);
     this.#instance = instance;
     await this.#node.update(data);

@@ -1,8 +1,15 @@
-import { type Change, connect, type Instance, type Registration, type ServiceView } from "@conclave/api";
+import {
+  type Change,
+  type Coordinator,
+  connect,
+  type Instance,
+  type Registration,
+  type ServiceView,
+} from "@conclave/api";
 import type { ChildNode } from "@conclave/api/backend";
-import { MemoryCluster, memory, VirtualClock } from "@conclave/backend-memory";
+import { type MemoryBackend, MemoryCluster, memory, VirtualClock } from "@conclave/backend-memory";
 import { describe, expect, test } from "vitest";
-import { preparing, reading } from "./support.js";
+import { preparing } from "./support.js";
 
 /*
  * Random schedules of registrations, updates and withdrawals by several clients under every fault that the memory backend has, from a
@@ -92,6 +99,19 @@ interface Wish {
   busy: boolean;
 }
 
+interface Client {
+  readonly backend: MemoryBackend;
+  readonly coordinator: Coordinator;
+  readonly view: ServiceView;
+  readonly replay: Replay;
+  readonly events: Promise<void>;
+  readonly wishes: Map<string, Wish>;
+  /** Where in the history the view was last stale. */
+  doubtedAt: number;
+  /** The state in the history that the view shows: never an earlier one than before. */
+  isLike: number;
+}
+
 async function schedule(seed: number, steps: number): Promise<void> {
   const random = randomOf(seed);
   const pick = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)] as T;
@@ -101,7 +121,7 @@ async function schedule(seed: number, steps: number): Promise<void> {
   const { history, current } = observer;
   const observerId = (await observer.coordinator.session()).id;
   let port = 0;
-  const clients = [];
+  const clients: Client[] = [];
   for (let c = 0; c < 4; c += 1) {
     const backend = memory({ cluster });
     const connecting = connect(backend, { sessionTimeoutMs: 3_000 });
@@ -125,7 +145,6 @@ async function schedule(seed: number, steps: number): Promise<void> {
       });
     clients.push({ backend, coordinator, view, replay, events, wishes, doubtedAt: 0, isLike: 0 });
   }
-  type Client = (typeof clients)[number];
   const log: string[] = [];
   const failures: string[] = [];
 

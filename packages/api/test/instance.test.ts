@@ -69,6 +69,10 @@ describe("INTEROP-1 the data of an instance", () => {
     [`{${curator},"payload":null,${rest},"enabled":false}`],
     [`{"name":"web","id":"one","address":"10.0.0.7","port":null,"sslPort":443,${rest}}`],
     [`{"name":"web","id":"one","address":null,"port":80,${rest}}`],
+    [`{"address":"10.0.0.7","port":70000}`],
+    [`{"address":"10.0.0.7","port":0}`],
+    [`{"address":"10.0.0.7","port":80.5}`],
+    [`{"address":"","port":80}`],
     ["null"],
   ])("is not shown when it cannot be used: %s", async (data) => {
     await coordinator.create("/useless/web/one", data, { parents: true });

@@ -1,8 +1,7 @@
 import { ConclaveError } from "@conclave/api";
 import type { BackendSession } from "@conclave/api/backend";
 import { describe, expect, test } from "vitest";
-import { memoryStore } from "./support.js";
-import { stateOf } from "./virtual.js";
+import { memoryStore, stateOf } from "./support.js";
 
 describe("lines", () => {
   test("LEAD-7: a release that the store refuses is tried again, so that nobody waits for a lock that nobody holds", async () => {

@@ -1,6 +1,6 @@
 import { ConclaveError, type Coordinator, type Hold } from "@conclave/api";
 import { describe, expect, test } from "vitest";
-import { type Client, range, virtualStore } from "./virtual.js";
+import { type Client, memoryStore, range } from "./support.js";
 
 type Mode = "alone" | "shared";
 
@@ -68,7 +68,7 @@ const passing = ["TIMEOUT", "SESSION_LOST", "NOT_HELD", "CLOSED", "CONNECTION_LO
 
 describe.each(recipes)("$name", (recipe) => {
   test.each(range(30))("LEAD-1..8: whatever happens in between, seed %i", async (seed) => {
-    const { clock, cluster, within, join } = virtualStore();
+    const { clock, cluster, within, join } = memoryStore();
     const random = randomFrom(seed + 1);
     const clients = await Promise.all(range(6).map(() => join()));
     const observer = (await join()).coordinator;

@@ -42,8 +42,8 @@ describe("pick", () => {
         for (const [step, n] of taken) {
           const key = `k${n}`;
           if (step === "add") {
+            // One that comes joins with the next round.
             rotation.set(key, key);
-            if (!present.has(key)) waiting.add(key);
             present.add(key);
           } else if (step === "remove") {
             expect(rotation.delete(key)).toBe(present.delete(key));
@@ -57,6 +57,20 @@ describe("pick", () => {
         }
       }),
     );
+  });
+
+  test("DISC-8: one that comes and goes all the time takes no turn from those that stay", () => {
+    const rotation = new Rotation<string>();
+    for (const key of ["a", "b", "c"]) rotation.set(key, key);
+    const served: (string | undefined)[] = [];
+    for (let n = 0; n < 30; n += 1) {
+      rotation.set("flapping", "flapping");
+      served.push(rotation.next());
+      rotation.delete("flapping");
+    }
+    for (const key of ["a", "b", "c"]) {
+      expect(served.filter((each) => each === key).length, key).toBeGreaterThanOrEqual(7);
+    }
   });
 
   test.each(strategies)("DISC-8: %s avoids an instance that is down, and takes it back", async (strategy) => {

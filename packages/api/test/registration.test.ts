@@ -150,4 +150,54 @@ describe("registration", () => {
     await clock.advance(1_000);
     expect(await entry(coordinator)).toMatchObject({ payload: { v: 1 } });
   });
+
+  test("DISC-1: an update of the port leaves the metadata as they were given, whatever the caller did to them since", async () => {
+    const { join, now, register, entry } = setup();
+    const { coordinator } = await join();
+    const metadata = { v: 1 };
+    const registration = await register(coordinator, 1, metadata);
+    metadata.v = 2;
+    await now(registration.update({ port: 2 }));
+    expect(await entry(coordinator)).toMatchObject({ port: 2, payload: { v: 1 } });
+    expect(registration.instance.metadata).toEqual({ v: 1 });
+  });
+
+  test("DISC-3: what one reader does to what it is given, others do not see", async () => {
+    const { join, now, register } = setup();
+    const { coordinator } = await join();
+    await register(coordinator, 1, { v: { w: 1 } });
+    const view = await now(coordinator.discovery("/d").view("web"));
+    const [instance] = view.instances;
+    const metadata = instance?.metadata as { v: { w: number } };
+    expect(() => Object.assign(metadata.v, { w: 2 })).toThrow(TypeError);
+    expect(() => Object.assign(instance ?? {}, { port: 2 })).toThrow(TypeError);
+    expect(() => (view.instances as unknown[]).pop()).toThrow(TypeError);
+    expect(view.pick()).toEqual({ name: "web", id: "one", address: "h", port: 1, metadata: { v: { w: 1 } } });
+  });
+
+  test("a mistake is told by the name of the call and by what was given", async () => {
+    const { join, now, register } = setup();
+    const { coordinator } = await join();
+    const registration = await register(coordinator, 1);
+    const directory = coordinator.discovery("/d");
+    const given = (change: object) =>
+      now(directory.register({ name: "web", address: "h", port: 1, ...change })).catch((error) => error);
+    expect(await now(registration.update({ port: 0 })).catch((error) => error)).toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: "update: port must be a whole number from 1 to 65535, not 0",
+    });
+    expect(await given({ address: Object.create(null) })).toMatchObject({ code: "INVALID_ARGUMENT" });
+    expect(await given({ port: Symbol("p") })).toMatchObject({ code: "INVALID_ARGUMENT" });
+    expect(await given({ metadata: () => 1 })).toMatchObject({ code: "INVALID_ARGUMENT" });
+    expect(await given({ metadata: 1n })).toMatchObject({ code: "INVALID_ARGUMENT" });
+    for (const odd of [5n, Symbol("n"), null, {}, "", "a/b", "..", ".", "\u0000", "x".repeat(1_000)]) {
+      expect(await given({ id: odd }), String(odd)).toMatchObject({ code: "INVALID_PATH" });
+      expect(await given({ name: odd }), String(odd)).toMatchObject({ code: "INVALID_PATH" });
+    }
+    for (const fine of ["ü", "...", "a b", "__proto__", "constructor", "日本"]) {
+      await now(directory.register({ name: "odd", id: fine, address: "h", port: 1 }));
+    }
+    const view = await now(directory.view("odd"));
+    expect(view.instances).toHaveLength(6);
+  });
 });

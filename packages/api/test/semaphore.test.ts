@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { range, stateOf, virtualStore } from "./virtual.js";
+import { memoryStore, range, stateOf } from "./support.js";
 
 const path = "/s";
 
 describe("semaphore", () => {
   test("SEM-2: one whose turn came while the reply to its joining was lost does not hold up those behind it", async () => {
-    const { clock, within, join } = virtualStore();
+    const { clock, within, join } = memoryStore();
     const [holder, lossy, last] = await Promise.all(range(3).map(() => join()));
     if (!holder || !lossy || !last) throw new Error("there are three");
     const acquire = ({ coordinator }: typeof holder) => coordinator.semaphore(path, { permits: 2 }).acquire();
@@ -27,7 +27,7 @@ describe("semaphore", () => {
   });
 
   test("SEM-2: a free permit that is tried for while the reply is lost does not hold up those behind it", async () => {
-    const { clock, within, join } = virtualStore();
+    const { clock, within, join } = memoryStore();
     const [holder, lossy, last] = await Promise.all(range(3).map(() => join()));
     if (!holder || !lossy || !last) throw new Error("there are three");
     const of = ({ coordinator }: typeof holder) => coordinator.semaphore(path, { permits: 2 });
@@ -46,7 +46,7 @@ describe("semaphore", () => {
   });
 
   test("SEM-2: the first who waits asks as often as holders leave, however many of them had waited before", async () => {
-    const { clock, within, join } = virtualStore();
+    const { clock, within, join } = memoryStore();
     const permits = 20;
     const [early, late, waiter] = await Promise.all(range(3).map(() => join()));
     if (!early || !late || !waiter) throw new Error("there are three");

@@ -90,6 +90,41 @@ describe("service view", () => {
     await now(ready);
   });
 
+  test("DISC-3: while its watch keeps failing it asks no more often, however often contact was in doubt", async () => {
+    const { clock, join, now, failure } = setup();
+    let isFailing = false;
+    let watches = 0;
+    let first: ChildNodesSink | undefined;
+    const { coordinator, faults } = await join((session) => {
+      const watch = session.watchChildNodes.bind(session);
+      session.watchChildNodes = (path, sink) => {
+        watches += 1;
+        first ??= sink;
+        if (!isFailing) return watch(path, sink);
+        queueMicrotask(() => sink.failed(failure()));
+        return () => {};
+      };
+    });
+    const view = await now(coordinator.discovery("/d").view("web"));
+    isFailing = true;
+    first?.failed(failure());
+    const within = async (ms: number) => {
+      watches = 0;
+      await clock.advance(ms);
+      return watches;
+    };
+    const before = await within(30_000);
+    for (let n = 0; n < 20; n += 1) {
+      faults.refuse();
+      await clock.advance(200);
+      faults.accept();
+      await clock.advance(500);
+    }
+    await clock.advance(10_000);
+    expect(await within(30_000)).toBeLessThanOrEqual(before + 1);
+    view.close();
+  });
+
   test("DISC-3: when contact was in doubt and never broke, it sets its watch anew", async () => {
     const { clock, join, now, sinks, prepare } = setup();
     let isFailing = false;
@@ -111,6 +146,27 @@ describe("service view", () => {
     expect(sinks).toHaveLength(1);
     await clock.advanceUntil(() => !view.stale, { withinMs: 2 * session.timeoutMs });
     expect(sinks).toHaveLength(2);
+  });
+
+  test("DISC-6: what waitFor resolves with is enough, even if it is overtaken at once", async () => {
+    const { join, now, sinks, prepare } = setup();
+    const { coordinator } = await join(prepare);
+    const view = await now(coordinator.discovery("/d").view("web"));
+    const waiting = view.waitFor(1);
+    await now(Promise.resolve());
+    const node = {
+      path: "/d/web/one",
+      data: new TextEncoder().encode('{"address":"h","port":1}'),
+      version: 0,
+      createRevision: 100n,
+      modRevision: 100n,
+      ephemeralOwner: "x",
+    };
+    // As a store may report at one go what came and went.
+    sinks[0]?.changed({ name: "one", sequence: undefined, node });
+    sinks[0]?.removed("one");
+    expect(await now(waiting)).toHaveLength(1);
+    expect(view.instances).toHaveLength(0);
   });
 
   test("a change costs no requests and one notification, however many instances there are", async () => {

@@ -56,7 +56,7 @@ export function memoryStore() {
 export type MemoryStore = ReturnType<typeof memoryStore>;
 
 /** A backend each of whose sessions is changed before it is used: to watch what is asked of it, or to have that fail. */
-function preparing(inner: Backend, prepare: (session: BackendSession) => void): Backend {
+export function preparing(inner: Backend, prepare: (session: BackendSession) => void): Backend {
   return {
     name: inner.name,
     capabilities: inner.capabilities,

@@ -1,8 +1,7 @@
 import type { NodeSink } from "@conclave/api/backend";
 import { describe, expect, test, vi } from "vitest";
 import { z } from "zod";
-import { memoryStore } from "./support.js";
-import { range, stateOf } from "./virtual.js";
+import { memoryStore, range, stateOf } from "./support.js";
 
 describe("what is compared and swapped", () => {
   test("SES-10: one who holds back is settled at once when the coordinator is closed", async () => {

@@ -8,6 +8,9 @@ import { MemorySession } from "./session.js";
 import type { SessionRecord } from "./session-record.js";
 import type { Store } from "./store.js";
 
+/** An attempt gets this share of the time for connecting, so that there is time for another. */
+const shareOfConnect = 0.8;
+
 /** Opens a session over a connection of its own. */
 export async function openSession(
   store: Store,
@@ -25,13 +28,16 @@ export async function openSession(
     made = store.open(sessionTimeoutMs, namespace);
     return made;
   });
-  const leaveNothing = () => {
-    connection.close("the attempt was aborted");
+  const leaveNothing = (cause: string) => {
+    connection.close(cause);
     if (made !== undefined) store.end(made, "its client gave up before it was open");
   };
-  signal.addEventListener("abort", leaveNothing, { once: true });
-  // A connection that went silent meanwhile would never tell.
-  const cancelTimeout = clock.schedule(connectTimeoutMs, () => connection.close("no answer"));
+  const abort = () => leaveNothing("the attempt was aborted");
+  signal.addEventListener("abort", abort, { once: true });
+  // A connection of which the other end is gone would keep the attempt, and every later one, waiting for ever.
+  const cancelTimer = clock.schedule(connectTimeoutMs * shareOfConnect, () =>
+    leaveNothing("no answer in time"),
+  );
   try {
     const record = await opened;
     const contact = new Contact(store, link, record, observer);
@@ -51,8 +57,8 @@ export async function openSession(
       throw connectFailed("contact broke before the session was open");
     throw error;
   } finally {
-    cancelTimeout();
-    signal.removeEventListener("abort", leaveNothing);
+    cancelTimer();
+    signal.removeEventListener("abort", abort);
   }
 }
 

@@ -92,6 +92,29 @@ test("while refused, open says so; a black hole keeps it waiting", async () => {
   expect(opening.now()).toMatchObject({ timeoutMs: 1000, openedAtMs: 0 });
 });
 
+test("an attempt to open of which the connection goes half-open is given up, and leaves nothing", async () => {
+  const { clock, cluster } = virtualCluster();
+  const backend = memory({ cluster });
+  backend.faults.delay(10);
+  const opening = outcomeOf(
+    backend.open({
+      namespace: "/",
+      sessionTimeoutMs: 100_000,
+      connectTimeoutMs: 10_000,
+      signal: new AbortController().signal,
+      observer: { disconnected: () => {}, ended: () => {} },
+    }),
+  );
+  // The store has opened it, and its reply is on the way.
+  await clock.advance(15);
+  expect(cluster.sessions).toHaveLength(1);
+  backend.faults.halfOpen();
+  await clock.advance(10_000);
+  expect(opening.now()).toMatchObject({ code: "CONNECT_FAILED" });
+  expect(cluster.sessions).toEqual([]);
+  expect(clock.pending).toBe(0);
+});
+
 test("SES-5 blackHole: nothing errs, and a write that arrives after the session's end is refused", async () => {
   const { clock, cluster } = virtualCluster();
   const { backend, session, told } = await open({ cluster, timeoutMs: 1000 });

@@ -13,8 +13,12 @@ const forbidden = /[\p{Cc}\p{Cs}\p{Co}\ufff0-\uffff\u{10000}-\u{10ffff}]/u;
 const wellFormed = /^(?:\/[^/]+)+$/;
 const dotSegment = /\/\.\.?(?:\/|$)/;
 
+function showPath(path: unknown): string {
+  return typeof path === "string" ? JSON.stringify(path.slice(0, 200)) : showOption(path);
+}
+
 function invalidPath(path: unknown, rule: string): ConclaveError {
-  const shown = typeof path === "string" ? JSON.stringify(path.slice(0, 200)) : String(path);
+  const shown = showPath(path);
   return new ConclaveError("INVALID_PATH", `invalid path ${shown}: ${rule}`, {
     path: typeof path === "string" ? path : undefined,
   });
@@ -47,10 +51,7 @@ export function checkSequentialPath(path: string): void {
 /** Throws `INVALID_PATH` unless `name` can stand as one segment of a path. */
 export function checkSegment(name: string): void {
   if (typeof name !== "string" || name === "" || name.includes("/")) {
-    throw new ConclaveError(
-      "INVALID_PATH",
-      `invalid name ${JSON.stringify(name)}: must be one segment of a path`,
-    );
+    throw new ConclaveError("INVALID_PATH", `invalid name ${showPath(name)}: must be one segment of a path`);
   }
   checkPath(`/${name}`);
 }

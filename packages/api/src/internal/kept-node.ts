@@ -31,6 +31,8 @@ export class KeptNode implements Ongoing {
   readonly #stopFollowing: () => void;
   /** Nobody changes these bytes: what was given is what comes back (NODE-9). */
   #data: Uint8Array;
+  /** The data that the node was last seen to be written with. */
+  #shown: Uint8Array | undefined;
   #left = false;
   #leaving: Promise<void> | undefined;
   /** A later one of the same coordinator speaks for the path now (DISC-1). */
@@ -76,14 +78,13 @@ export class KeptNode implements Ongoing {
   /** Throws `CLOSED` once it was left or replaced, or its coordinator is closed. */
   check(): void {
     this.#keeper.check();
-    if (!this.#left) return;
-    const why = this.#replaced
-      ? "replaced by a later one of the same id in this process"
-      : "left or withdrawn";
-    throw new ConclaveError("CLOSED", `it was ${why}`, { path: this.#path });
+    if (this.#left) throw this.#over();
   }
 
-  /** Resolves when the node stands for the first time; rejects when the store refuses it, for any reason but lost contact. */
+  /**
+   * Resolves when the node stands for the first time; rejects when the store refuses it, for any reason but lost contact, and when
+   * it is replaced before.
+   */
   begun(): Promise<void> {
     if (this.#sessionId !== undefined) return Promise.resolve();
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
@@ -94,7 +95,8 @@ export class KeptNode implements Ongoing {
 
   /**
    * Replaces the data. Resolves when the node shows them; without a session now, at once, and the next session shows them.
-   * Rejects with whatever the store refuses the node with, which is then tried again behind the caller's back.
+   * So it does when later data, or leaving, overtake it. Rejects with whatever the store refuses the node with, which is then tried
+   * again behind the caller's back, and with `CLOSED` when it is replaced, or its coordinator closed, before the node shows them.
    */
   async update(data: Uint8Array): Promise<void> {
     this.check();
@@ -104,6 +106,8 @@ export class KeptNode implements Ongoing {
       this.#now().then(resolve, reject);
       return [() => this.#refused.delete(reject)];
     });
+    // Overtaken by what the same holder said later it is well; by anything else it is not.
+    if (this.#shown !== data && (!this.#left || this.#replaced)) this.check();
   }
 
   /**
@@ -144,12 +148,20 @@ export class KeptNode implements Ongoing {
     }
   }
 
+  #over(): ConclaveError {
+    const why = this.#replaced
+      ? "replaced by a later one of the same id in this process"
+      : "left or withdrawn";
+    return new ConclaveError("CLOSED", `it was ${why}`, { path: this.#path });
+  }
+
   /** Says and removes nothing from now on; resolves when what it was writing is written. */
   #giveWay(): Promise<void> {
     this.#replaced = true;
     this.#left = true;
     this.#sessionId = undefined;
     this.#stopFollowing();
+    this.#first?.reject(this.#over());
     return this.#work.catch(() => {});
   }
 
@@ -168,6 +180,7 @@ export class KeptNode implements Ongoing {
       const data = this.#data;
       try {
         if (await live.idempotent((backend) => this.#put(backend, data))) {
+          this.#shown = data;
           if (this.#data !== data) continue;
           this.#sessionId = this.#replaced ? undefined : live.id;
           this.#first?.resolve();
@@ -200,6 +213,11 @@ export class KeptNode implements Ongoing {
       const { createRevision } = node;
       this.#read = { path, createRevision, sessionId: backend.id };
       return this.#set(backend, data, this.#read);
+    }
+    if (node.ephemeralOwner === undefined) {
+      throw new ConclaveError("NODE_EXISTS", `a node that no session holds is in the way at ${path}`, {
+        path,
+      });
     }
     // A node of an earlier session, of this process or of one before it, gives way.
     await unlessPassed(backend.commit([{ type: "delete", path, ifVersion: node.version }], undefined));

@@ -9,7 +9,6 @@ import { firstOf } from "./first-of.js";
 import type { Keeper } from "./keeper.js";
 import type { LiveSession } from "./live-session.js";
 import { onAbort } from "./on-abort.js";
-import { pause } from "./pause.js";
 
 /** How long to hold back when the watch failed, as a share of the session timeout. */
 const holdBackShare = 1 / 10;
@@ -49,6 +48,9 @@ export class LiveChildren<C extends Child, T> implements ChildrenSink<C>, Ongoin
   readonly #stopListening: () => void;
   #stopWatching: () => void = () => {};
   #stopStates: () => void = () => {};
+  /** When the watch is to be set anew. */
+  #againAtMs = Number.POSITIVE_INFINITY;
+  #cancelAgain: () => void = () => {};
   #live: LiveSession | undefined;
   #wasRead = false;
   /** The children were read since there last was a doubt about contact. */
@@ -165,6 +167,7 @@ export class LiveChildren<C extends Child, T> implements ChildrenSink<C>, Ongoin
   }
 
   #watch(live: LiveSession): void {
+    this.#forgetAgain();
     this.#stopWatching();
     this.#isFresh = false;
     this.#stopWatching = live.watch(
@@ -173,11 +176,25 @@ export class LiveChildren<C extends Child, T> implements ChildrenSink<C>, Ongoin
     );
   }
 
-  /** Sets the watch anew after a share of the session timeout, unless the children were read by then. */
+  /**
+   * Sets the watch anew after a share of the session timeout, unless the children were read by then. Only the first of several
+   * such intentions counts: otherwise each doubt about contact, while the watch keeps failing, would begin one more row of attempts.
+   */
   #watchAgain(live: LiveSession, share: number): void {
-    void pause(live.clock, live.timeoutMs * share, live.signal, this.#over.signal).then(() => {
-      if (!this.isOver && !this.#isFresh && this.keeper.current === live) this.#watch(live);
+    const delayMs = live.timeoutMs * share;
+    const atMs = live.clock.now() + delayMs;
+    if (this.isOver || atMs >= this.#againAtMs) return;
+    this.#forgetAgain();
+    this.#againAtMs = atMs;
+    this.#cancelAgain = live.clock.schedule(delayMs, () => {
+      this.#againAtMs = Number.POSITIVE_INFINITY;
+      if (!this.#isFresh && this.keeper.current === live) this.#watch(live);
     });
+  }
+
+  #forgetAgain(): void {
+    this.#cancelAgain();
+    this.#againAtMs = Number.POSITIVE_INFINITY;
   }
 
   #doubt(): void {
@@ -219,6 +236,7 @@ export class LiveChildren<C extends Child, T> implements ChildrenSink<C>, Ongoin
     this.#stopFollowing();
     this.#stopListening();
     this.#stopStates();
+    this.#forgetAgain();
     this.#stopWatching();
     for (const observer of [...this.#observers]) observer.ended?.(reason);
     this.#observers.clear();

@@ -100,6 +100,30 @@ export const discovery = suite("discovery", (test) => {
     await shows(kit, view, "");
   });
 
+  test("DISC-1", "withdrawing an entry again takes nothing from a later one of its id", async (kit) => {
+    const [client, observer] = [await kit.client(), await kit.client()];
+    const services = client.coordinator.discovery(directory);
+    const earlier = await services.register(web("one", 1));
+    await earlier.unregister();
+    const later = await services.register(web("one", 2));
+    await earlier.unregister();
+    assert.equal(await entries(observer.coordinator), "one:2");
+    await later.unregister();
+    assert.equal(await entries(observer.coordinator), "");
+    const [first, second] = [services.register(web("one", 3)), services.register(web("one", 4))];
+    await rejects(first, "CLOSED");
+    await second;
+    assert.equal(await entries(observer.coordinator), "one:4");
+  });
+
+  test("DISC-1", "a node that no session holds is left alone, and the registration refused", async (kit) => {
+    const client = await kit.client();
+    const path = `${directory}/web/one`;
+    await client.coordinator.create(path, "theirs", { parents: true });
+    await rejects(client.coordinator.discovery(directory).register(web("one", 1)), "NODE_EXISTS");
+    assert.equal(new TextDecoder().decode((await client.coordinator.get(path))?.data), "theirs");
+  });
+
   test(
     "DISC-1",
     "an entry of the same id from an earlier session is replaced, and its end takes nothing away",

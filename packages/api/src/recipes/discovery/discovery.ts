@@ -35,13 +35,14 @@ export class Discovery {
    * store yet it waits for one (DISC-4). An entry of the same id from an earlier session is replaced. One process may register any
    * number of instances, of one service or of several.
    * Given up by `signal` or `timeoutMs`, nothing stays registered.
-   * Errors: `INVALID_PATH` (name, id), `INVALID_ARGUMENT`, `DATA_TOO_LARGE`, `ABORTED`, `TIMEOUT`, `CLOSED`; `EPHEMERAL_PARENT`,
-   * `ACCESS_DENIED` and whatever else the store refuses the entry with. In later sessions such a refusal is tried again.
+   * Errors: `INVALID_PATH` (name, id), `INVALID_ARGUMENT`, `DATA_TOO_LARGE`, `ABORTED`, `TIMEOUT`, `CLOSED`, also when a later one of
+   * the same id in this process takes its place; `NODE_EXISTS` (a node that no session holds), `EPHEMERAL_PARENT`, `ACCESS_DENIED` and
+   * whatever else the store refuses the entry with. In later sessions such a refusal is tried again.
    */
   async register(description: InstanceDescription, options: WaitOptions = {}): Promise<Registration> {
     checkDescription("register", description, ["name", "id", "address", "port", "metadata"]);
     checkWaitOptions("register", options);
-    const instance = instanceOf(description);
+    const instance = instanceOf("register", description);
     const path = this.#under(`${instance.name}/${instance.id}`);
     const data = encode(instance, path);
     const node = await established(

@@ -8,7 +8,7 @@ import { Rotation } from "./rotation.js";
 const strategies = ["round-robin", "random", "least-recently-failed", "sticky"] as const;
 
 /**
- * - `"round-robin"`: each in turn. O(1).
+ * - `"round-robin"`: each in turn; one that comes joins with the next round. O(1).
  * - `"random"`: any. O(1).
  * - `"least-recently-failed"`: each in turn and, when all are down, the one whose failure was reported longest ago. O(1).
  * - `"sticky"`: the one that the `key` belongs to, the same in every process that sees the same instances; when an instance goes,

@@ -29,14 +29,14 @@ export class Registration {
   }
 
   /**
-   * Replaces address, port or metadata. Resolves when the entry shows it; without a session now, at once, and the next session
-   * shows it. Errors: `INVALID_ARGUMENT`, `DATA_TOO_LARGE`, `CLOSED` once withdrawn or replaced; whatever the store refuses the
-   * entry with, which is then tried again behind the caller's back.
+   * Replaces address, port or metadata. Resolves when the entry shows it, or a later update or the withdrawal has overtaken it;
+   * without a session now, at once, and the next session shows it. Errors: `INVALID_ARGUMENT`, `DATA_TOO_LARGE`, `CLOSED` once
+   * withdrawn, replaced or closed; whatever the store refuses the entry with, which is then tried again behind the caller's back.
    */
   async update(change: Partial<Pick<InstanceDescription, "address" | "port" | "metadata">>): Promise<void> {
     this.#node.check();
     checkDescription("update", change, ["address", "port", "metadata"]);
-    const instance = instanceOf({ ...this.#instance, ...change });
+    const instance = instanceOf("update", { ...this.#instance, ...change });
     const data = encode(instance, this.#node.path);
     this.#instance = instance;
     await this.#node.update(data);

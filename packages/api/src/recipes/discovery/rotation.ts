@@ -26,11 +26,16 @@ export class Rotation<T> {
     return place === undefined ? undefined : this.#slots[place]?.value;
   }
 
-  /** A new key has its turn in this round still; a known one keeps its place. */
+  /** A known key keeps its place. A new one joins with the next round, so that no coming and going keeps this round from ending. */
   set(key: string, value: T): void {
     const known = this.#slots[this.#places.get(key) ?? -1];
-    if (known !== undefined) known.value = value;
-    else this.#put({ key, value }, this.#slots.length);
+    if (known !== undefined) {
+      known.value = value;
+      return;
+    }
+    this.#move(this.#served, this.#slots.length);
+    this.#put({ key, value }, this.#served);
+    this.#served += 1;
   }
 
   delete(key: string): boolean {

@@ -1,4 +1,5 @@
 import type { ChildNode } from "../../backend/operations.js";
+import { showOption } from "../../backend/options.js";
 import { ConclaveError } from "../../errors.js";
 import type { LiveChildren } from "../../internal/live-children.js";
 import { LiveView } from "../shared/live-view.js";
@@ -57,5 +58,8 @@ export class ServiceView extends LiveView<Instance> {
 function idOf(where: string, instance: Pick<Instance, "id">): string {
   const id: unknown = instance?.id;
   if (typeof id === "string") return id;
-  throw new ConclaveError("INVALID_ARGUMENT", `${where}: takes an instance, not ${String(instance)}`);
+  throw new ConclaveError(
+    "INVALID_ARGUMENT",
+    `${where}: takes an instance, with an id, not ${showOption(instance)}`,
+  );
 }

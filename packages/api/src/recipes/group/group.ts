@@ -30,8 +30,9 @@ export class Group {
    * the next session, with its latest data, unless it has left meanwhile (GRP-1, GRP-2). With no store yet it waits for one (GRP-5).
    * A member of the same id from another session, or joined earlier by this coordinator, is replaced.
    * Given up by `signal` or `timeoutMs`, nothing stays in the group.
-   * Errors: `INVALID_PATH` (id), `INVALID_ARGUMENT`, `DATA_TOO_LARGE`, `ABORTED`, `TIMEOUT`, `CLOSED`; `EPHEMERAL_PARENT`,
-   * `ACCESS_DENIED` and whatever else the store refuses the member with. In later sessions such a refusal is tried again.
+   * Errors: `INVALID_PATH` (id), `INVALID_ARGUMENT`, `DATA_TOO_LARGE`, `ABORTED`, `TIMEOUT`, `CLOSED`, also when a later one of the
+   * same id in this process takes its place; `NODE_EXISTS` (a node that no session holds), `EPHEMERAL_PARENT`, `ACCESS_DENIED` and
+   * whatever else the store refuses the member with. In later sessions such a refusal is tried again.
    */
   async join(options: JoinOptions = {}): Promise<Membership> {
     checkWaitOptions("join", options, ["id", "data"]);

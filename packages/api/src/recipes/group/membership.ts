@@ -35,9 +35,9 @@ export class Membership {
   }
 
   /**
-   * Replaces the data. Resolves when the group shows them; without a session now, at once, and the next session shows them.
-   * Errors: `INVALID_ARGUMENT`, `DATA_TOO_LARGE`, `CLOSED` once left or replaced; whatever the store refuses the entry with, which
-   * is then tried again behind the caller's back.
+   * Replaces the data. Resolves when the group shows them, or a later update or leaving has overtaken them; without a session now, at
+   * once, and the next session shows them. Errors: `INVALID_ARGUMENT`, `DATA_TOO_LARGE`, `CLOSED` once left, replaced or closed;
+   * whatever the store refuses the entry with, which is then tried again behind the caller's back.
    */
   async update(data: Data): Promise<void> {
     this.#node.check();

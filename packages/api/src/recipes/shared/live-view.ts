@@ -40,9 +40,9 @@ export abstract class LiveView<T> implements AsyncIterable<readonly T[]> {
     });
   }
 
-  /** The same array until something changes; made, O(n), when it is read after a change. */
+  /** The same array until something changes; made, O(n), when it is read after a change. Frozen, since all readers share it. */
   protected get all(): readonly T[] {
-    this.#all ??= this.#arrange(this.#live.values.values());
+    this.#all ??= Object.freeze(this.#arrange(this.#live.values.values()));
     return this.#all;
   }
 
@@ -67,9 +67,15 @@ export abstract class LiveView<T> implements AsyncIterable<readonly T[]> {
     }
     checkWaitOptions("waitFor", options);
     this.#live.check();
-    const enough = () => !this.stale && this.#live.values.size >= n;
+    let found: readonly T[] = [];
+    // Taken at that moment: by the time that the caller runs there may be fewer.
+    const enough = () => {
+      if (this.stale || this.#live.values.size < n) return false;
+      found = this.all;
+      return true;
+    };
     await waiting(this.#live.keeper.clock, "waitFor", options, (signal) => this.#live.until(enough, signal));
-    return this.all;
+    return found;
   }
 
   /**

@@ -92,7 +92,9 @@ class TypescriptConnection implements Connection {
       () => true,
       (error: unknown) => {
         this.#watches.endDirectory(path, added);
-        return ClientError.is(error, "UNIMPLEMENTED") ? false : rethrow(error);
+        // Servers before 3.6; and those with `WatchManagerOptimized` as their `zookeeper.watchManagerName`, seen with 3.8.0.
+        const lacking = ClientError.is(error, "UNIMPLEMENTED") || ClientError.is(error, "MARSHALLINGERROR");
+        return lacking ? false : rethrow(error);
       },
     );
     this.#watches.setDirectory(path, added);

@@ -1,7 +1,7 @@
 /*
  * What the backend needs of a ZooKeeper client: one connection to one server at a time. Everything that spans
  * connections (reconnecting, setting watches again, resolving lost replies) is done once, above, for every driver.
- * A driver that can do more (multi, create with stat, persistent watches) will offer it as optional methods here.
+ * What only some drivers can do is an optional method here.
  */
 
 /** The id and password under which a session is taken up again on another connection, in hex. */
@@ -42,6 +42,13 @@ export interface NodeData {
 /** `"data"`: creation, change and deletion of the node. `"children"`: of its list of children, and its own deletion. */
 export type WatchKind = "data" | "children";
 
+/** What a watch on a directory reports. */
+export interface DirectoryEvent {
+  readonly type: "created" | "changed" | "deleted";
+  /** Of the child; `undefined` for the directory itself. */
+  readonly name: string | undefined;
+}
+
 export interface WatchOption {
   /**
    * Have a one-shot watch stand from this read on. One that stands already is used; it counts as standing only if
@@ -60,6 +67,8 @@ export interface CreateRequest {
 export interface ConnectionObserver {
   /** A watch fired, and no longer stands. Reported before the reply of any read that sees the change. */
   fired(kind: WatchKind, path: string): void;
+  /** Of a watch on a directory, which goes on standing. Reported before the reply of any read that sees it. */
+  happened(directory: string, event: DirectoryEvent): void;
   /** The connection is over, once, after `connect` has resolved. */
   closed(cause: unknown): void;
 }
@@ -95,6 +104,14 @@ export interface Connection {
   get(path: string, options: WatchOption): Promise<NodeData | undefined>;
   /** `undefined` when the node does not exist. */
   children(path: string, options: WatchOption): Promise<readonly string[] | undefined>;
+  /**
+   * Has the creation, the change of data and the deletion of a node and of its children reported, one by one, whether or
+   * not it exists, from before anything is read that is asked for after this call. Resolves with whether the server can do
+   * that; one that can't may end the connection. Meanwhile a one-shot watch may be set on data of the same path, not on children.
+   */
+  watchDirectory?(path: string): Promise<boolean>;
+  /** Ends a watch at the server, if it stands. Not while a read with a watch of this kind on this path is under way. */
+  unwatch?(kind: WatchKind | "directory", path: string): void;
   /** Resolves with the path of the new node. */
   create(request: CreateRequest): Promise<string>;
   /** `version` -1 for any. */

@@ -2,108 +2,76 @@ import type { ChildNode, ChildNodesSink } from "@conclave/api/backend";
 import type { Connection } from "./driver.js";
 import { join, toChild } from "./paths.js";
 import { toNode } from "./reads.js";
-import { reactionTime, type WatchContext, WatchLoop } from "./watch-loop.js";
+import { ChildrenWatch } from "./watch-children.js";
+import type { WatchContext } from "./watch-loop.js";
 import { isSame } from "./watch-node.js";
 
 /**
- * Follows the children of one node and their data: a watch on the listing and one on each child. It takes one read
- * per child to begin with; after that, a new or removed child costs one listing and a read of what is new, and a
- * change of data costs one read.
+ * Follows the children of one node and their data. It takes one read per child to begin with; after that, a child that
+ * is new or has changed costs one read.
  */
-export class ChildNodesWatch extends WatchLoop {
+export class ChildNodesWatch extends ChildrenWatch<ChildNode> {
   readonly #path: string;
-  readonly #at: string;
-  readonly #sink: ChildNodesSink;
   readonly #children = new Map<string, ChildNode>();
-  /** Children to be read again, because their watch fired. */
+  /** Children to be read. */
   readonly #outdated = new Set<string>();
+  /** Of the one-shot watch on each child, where there is one. */
   readonly #stopListening = new Map<string, () => void>();
-  #listingOutdated = true;
-  #reported: "nothing" | "missing" | "children" = "nothing";
 
   constructor(context: WatchContext, path: string, at: string, sink: ChildNodesSink) {
-    super(context, path, (error) => sink.failed(error));
+    super(context, path, at, sink);
     this.#path = path;
-    this.#at = at;
-    this.#sink = sink;
-    this.onStop(context.onFired("children", at, () => this.#listAgain()));
-    this.onStop(
-      context.onFired("data", at, () => {
-        if (this.#reported === "missing") this.#listAgain();
-      }),
-    );
-    this.onStop(() => this.#dropAll());
+    this.onStop(() => this.clear());
   }
 
-  protected forget(): void {
-    this.#dropAll();
-    this.#listingOutdated = true;
-    this.#reported = "nothing";
+  protected clear(): void {
+    for (const stop of this.#stopListening.values()) stop();
+    this.#stopListening.clear();
+    this.#children.clear();
+    this.#outdated.clear();
   }
 
-  protected async read(connection: Connection): Promise<void> {
-    if (this.#listingOutdated) {
-      this.#listingOutdated = false;
-      const names = await connection.children(this.#at, { watch: true });
-      if (this.stopped) return;
-      if (names === undefined) {
-        await this.#missing(connection);
-        return;
-      }
-      this.#removeAllBut(new Set(names));
-      for (const name of names) {
-        if (!this.#children.has(name)) this.#outdated.add(name);
-      }
+  protected listed(names: ReadonlySet<string>): void {
+    for (const name of new Set([...this.#stopListening.keys(), ...this.#children.keys()])) {
+      if (!names.has(name)) this.happened(name, false);
     }
-    await this.#readOutdated(connection);
-  }
-
-  #listAgain(): void {
-    this.#listingOutdated = true;
-    this.changed();
-  }
-
-  async #missing(connection: Connection): Promise<void> {
-    this.#dropAll();
-    if (this.#reported !== "missing") {
-      this.#reported = "missing";
-      this.#sink.snapshot(undefined);
+    for (const name of names) {
+      if (!this.#children.has(name)) this.#outdated.add(name);
     }
-    await reactionTime();
-    if (this.stopped) return;
-    const stat = await connection.exists(this.#at, { watch: true });
-    if (stat !== undefined) this.#listAgain();
   }
 
-  async #readOutdated(connection: Connection): Promise<void> {
+  protected happened(name: string, isThere: boolean): void {
+    if (isThere) this.#outdated.add(name);
+    else {
+      this.#outdated.delete(name);
+      this.#stopListening.get(name)?.();
+      this.#stopListening.delete(name);
+      this.#removed(name);
+    }
+  }
+
+  protected async update(connection: Connection): Promise<void> {
     const names = [...this.#outdated];
     this.#outdated.clear();
-    const found = await Promise.all(names.map((name) => this.#readChild(connection, name)));
+    const found = await Promise.all(names.map((name) => this.#read(connection, name)));
     if (this.stopped) return;
-    const changed = found.filter((child) => child !== undefined);
-    if (this.#reported === "children") {
-      for (const child of changed) if (!this.stopped) this.#sink.changed(child);
+    if (this.reported === "children") {
+      for (const child of found) if (child !== undefined && !this.stopped) this.sink.changed(child);
       return;
     }
-    this.#reported = "children";
-    this.#sink.snapshot([...this.#children.values()]);
+    this.reported = "children";
+    this.sink.snapshot([...this.#children.values()]);
   }
 
   /** Resolves with the child if it is new or has changed. */
-  async #readChild(connection: Connection, name: string): Promise<ChildNode | undefined> {
-    const at = join(this.#at, name);
-    if (!this.#stopListening.has(name)) {
-      const outdated = (): void => {
-        this.#outdated.add(name);
-        this.changed();
-      };
-      this.#stopListening.set(name, this.context.onFired("data", at, outdated));
-    }
-    const found = await connection.get(at, { watch: true });
+  async #read(connection: Connection, name: string): Promise<ChildNode | undefined> {
+    const at = join(this.at, name);
+    if (!this.watchesDirectory) this.#listen(name, at);
+    const found = await connection.get(at, { watch: !this.watchesDirectory });
     if (this.stopped) return undefined;
     if (found === undefined) {
-      // Forgotten, so that a recreation that the next listing shows is read.
-      if (this.#children.delete(name) && this.#reported === "children") this.#sink.removed(name);
+      // Forgotten, so that it is read when it is made again.
+      this.#removed(name);
       return undefined;
     }
     const child: ChildNode = { ...toChild(name), node: toNode(join(this.#path, name), found) };
@@ -112,26 +80,16 @@ export class ChildNodesWatch extends WatchLoop {
     return isSame(before?.node, child.node) ? undefined : child;
   }
 
-  #removeAllBut(names: ReadonlySet<string>): void {
-    for (const name of this.#stopListening.keys()) {
-      if (!names.has(name)) this.#dropListener(name);
-    }
-    for (const name of [...this.#children.keys()]) {
-      if (names.has(name)) continue;
-      this.#children.delete(name);
-      this.#outdated.delete(name);
-      if (this.#reported === "children" && !this.stopped) this.#sink.removed(name);
-    }
+  #listen(name: string, at: string): void {
+    if (this.#stopListening.has(name)) return;
+    const outdated = (): void => {
+      this.#outdated.add(name);
+      this.changed();
+    };
+    this.#stopListening.set(name, this.context.onFired("data", at, outdated));
   }
 
-  #dropListener(name: string): void {
-    this.#stopListening.get(name)?.();
-    this.#stopListening.delete(name);
-  }
-
-  #dropAll(): void {
-    for (const name of [...this.#stopListening.keys()]) this.#dropListener(name);
-    this.#children.clear();
-    this.#outdated.clear();
+  #removed(name: string): void {
+    if (this.#children.delete(name) && this.reported === "children" && !this.stopped) this.sink.removed(name);
   }
 }

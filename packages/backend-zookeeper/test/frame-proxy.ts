@@ -1,6 +1,15 @@
 import { connect, createServer, type Socket } from "node:net";
 
-export const Opcode = { create: 1, exists: 3, getData: 4, getChildren: 8 } as const;
+export const Opcode = {
+  create: 1,
+  exists: 3,
+  getData: 4,
+  getChildren: 8,
+  ping: 11,
+  getChildren2: 12,
+  removeWatches: 18,
+  addWatch: 106,
+} as const;
 
 /** One frame of ZooKeeper's protocol on its way through the proxy. */
 export interface Frame {
@@ -13,7 +22,9 @@ export interface Frame {
   cut(part?: Buffer): void;
 }
 
-type Handler = (frame: Frame) => "forward" | "drop" | Promise<"forward" | "drop">;
+/** Of a frame; or one to be forwarded in its place. */
+type Verdict = "forward" | "drop" | Buffer;
+type Handler = (frame: Frame) => Verdict | Promise<Verdict>;
 
 /** A proxy that sees whole frames and can act between any two of them. The handshake is always forwarded. */
 export interface FrameProxy {
@@ -86,7 +97,7 @@ function pipeFrames(from: Socket, to: Socket, handle: (frame: Buffer) => ReturnT
       greeted = true;
       turn = turn.then(async () => {
         const verdict = handshake ? "forward" : await handle(frame);
-        if (verdict === "forward" && to.writable) to.write(frame);
+        if (verdict !== "drop" && to.writable) to.write(verdict === "forward" ? frame : verdict);
       });
     }
   });

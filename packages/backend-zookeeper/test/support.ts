@@ -1,5 +1,7 @@
 import type {
   BackendSession,
+  Child,
+  ChildrenSink,
   CreateOperation,
   DeleteOperation,
   Node,
@@ -21,13 +23,15 @@ export interface Opened {
 export interface OpenSessionOptions {
   readonly namespace?: string;
   readonly sessionTimeoutMs?: number;
+  readonly driver?: "native" | "typescript";
 }
 
 /** Opens a session that is given up at the end of the test, if not before. */
 export async function openSession(hosts: string, options: OpenSessionOptions = {}): Promise<Opened> {
   const disconnections: unknown[] = [];
   const ends: unknown[] = [];
-  const session = await zookeeper({ hosts }).open({
+  const { driver } = options;
+  const session = await zookeeper({ hosts, ...(driver === undefined ? {} : { driver }) }).open({
     namespace: options.namespace ?? "/test",
     sessionTimeoutMs: options.sessionTimeoutMs ?? SESSION_TIMEOUT_MS,
     connectTimeoutMs: 10_000,
@@ -74,4 +78,38 @@ export function collect(): NodeSink & { readonly states: (Node | undefined)[]; r
   const states: (Node | undefined)[] = [];
   const failures: Error[] = [];
   return { states, failures, state: (node) => states.push(node), failed: (error) => failures.push(error) };
+}
+
+/** Collects what a watch of children reports, and what it comes to; `undefined` while the parent is missing. */
+export interface ChildrenCollected<C extends Child> extends ChildrenSink<C> {
+  readonly view: ReadonlyMap<string, C> | undefined;
+  /** `snapshot`, `+name` and `-name`. */
+  readonly log: readonly string[];
+  readonly failures: readonly Error[];
+}
+
+export function collectChildren<C extends Child>(): ChildrenCollected<C> {
+  const log: string[] = [];
+  const failures: Error[] = [];
+  let view: Map<string, C> | undefined;
+  return {
+    log,
+    failures,
+    get view() {
+      return view;
+    },
+    snapshot(children) {
+      log.push("snapshot");
+      view = children && new Map(children.map((child) => [child.name, child]));
+    },
+    changed(child) {
+      log.push(`+${child.name}`);
+      view?.set(child.name, child);
+    },
+    removed(name) {
+      log.push(`-${name}`);
+      view?.delete(name);
+    },
+    failed: (error) => failures.push(error),
+  };
 }

@@ -45,11 +45,9 @@ export class Commits {
       return results(operations, await this.#store.write(commit, [sessionId, "", 0, "", ...asked]));
     }
     const tag = this.#receipts.next();
-    const settled = this.#receipts.takeSettled();
-    const { reply, lost } = await this.#store.writeUntilAnswered(commit, (again) => [
-      ...[sessionId, tag, again ? 1 : 0, settled.join(" ")],
-      ...asked,
-    ]);
+    const { reply, lost } = await this.#receipts.clearing((settled) =>
+      this.#store.writeUntilAnswered(commit, (again) => [sessionId, tag, again ? 1 : 0, settled, ...asked]),
+    );
     if (reply[0] === 0 && !lost) this.#receipts.settle([tag]);
     return results(operations, reply);
   }

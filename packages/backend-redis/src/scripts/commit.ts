@@ -13,6 +13,7 @@ if before then return before end
 
 local function refuse(code, path, index)
   bury()
+  settle(id, ARGV[5])
   local reply = {1, code, path, index}
   if again == '1' then answer(id, tag, reply) end
   return reply

@@ -50,6 +50,7 @@ local before = answered(id, tag)
 if before then return before end
 if not make(line) then
   bury()
+  settle(id, ARGV[5])
   local reply = {1, 'EPHEMERAL_PARENT', line, -1}
   return again == '1' and answer(id, tag, reply) or reply
 end

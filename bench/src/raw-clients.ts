@@ -66,6 +66,8 @@ export async function etcdClients({ url }: TestServer): Promise<RawClient[]> {
 /** What can be measured on Redis; the first is what the others are compared with. */
 export async function redisClients({ url }: TestServer): Promise<RawClient[]> {
   const client = new Redis(url);
+  const empty = String(await client.script("LOAD", "return {0}"));
+  const runEmpty = (key: string) => client.evalsha(empty, 1, key, data);
   const coordinator = await connect(redis({ hosts: url }), { sessionTimeoutMs });
   return [
     {
@@ -77,6 +79,15 @@ export async function redisClients({ url }: TestServer): Promise<RawClient[]> {
       async close() {
         client.disconnect();
       },
+    },
+    {
+      // What the server asks for a script as such.
+      name: "ioredis, an empty script",
+      get: runEmpty,
+      set: runEmpty,
+      create: runEmpty,
+      remove: async () => {},
+      async close() {},
     },
     {
       name: "conclave",

@@ -1,7 +1,7 @@
 import { startServer, type TestServer } from "@conclave/test-servers";
 import { each, loops, median, quantile, windowOf } from "./measure.js";
 import { etcdClients, type RawClient, redisClients, zookeeperClients } from "./raw-clients.js";
-import { requestsServed } from "./requests.js";
+import { requestsServed, serverCpuUs } from "./requests.js";
 
 /*
  * Single operations on a real server, by Conclave and by the plain clients that npm has for it. All clients are connected at
@@ -23,6 +23,8 @@ interface Turn {
   readonly requests: number;
   /** Microseconds that this process kept a core busy, for each operation: hardly changed by what else runs. */
   readonly cpuUs: number;
+  /** Microseconds that the server did, where it tells. */
+  readonly serverUs: number;
 }
 
 async function turn(
@@ -33,16 +35,18 @@ async function turn(
 ): Promise<Turn> {
   const key = (i: number) => (name === "create" ? `${base}/${i}` : base);
   const before = await requestsServed(server);
+  const serverBefore = await serverCpuUs(server);
   const startCpu = process.cpuUsage();
   const { latenciesMs, issued } = await loops({ width, window: windowOf(windowMs) }, (i) =>
     client[name](key(i)),
   );
   const { user, system } = process.cpuUsage(startCpu);
+  const serverUs = ((await serverCpuUs(server)) - serverBefore) / issued;
   const requests = ((await requestsServed(server)) - before) / issued;
   // One by one: etcd 3.4 answers slowly for a while after many keys went in one request.
   if (name === "create") await each({ count: issued, width: 64 }, (i) => client.remove(key(i)));
   const perSecond = (latenciesMs.length / windowMs) * 1_000;
-  return { perSecond, p50Ms: median(latenciesMs), requests, cpuUs: (user + system) / issued };
+  return { perSecond, p50Ms: median(latenciesMs), requests, cpuUs: (user + system) / issued, serverUs };
 }
 
 async function compare(server: TestServer, clients: readonly RawClient[]): Promise<void> {
@@ -65,7 +69,7 @@ async function compare(server: TestServer, clients: readonly RawClient[]): Promi
 
 function print(title: string, turns: ReadonlyMap<RawClient, readonly Turn[]>): void {
   console.log(
-    `\n${title.padEnd(30)} ${"per second".padStart(10)}  lowest to highest    p50 ms requests   cpu us  ratio (range)`,
+    `\n${title.padEnd(30)} ${"per second".padStart(10)}  lowest to highest    p50 ms requests   cpu us server us ratio (range)`,
   );
   const [first = []] = turns.values();
   for (const [client, done] of turns) {
@@ -88,7 +92,11 @@ function print(title: string, turns: ReadonlyMap<RawClient, readonly Turn[]>): v
       ),
       fixed(
         done.map((t) => t.cpuUs),
-        0,
+        1,
+      ),
+      fixed(
+        done.map((t) => t.serverUs),
+        1,
       ),
       ` ${median(ratios).toFixed(2)} (${quantile(ratios, 0).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})`,
     ];
@@ -97,7 +105,8 @@ function print(title: string, turns: ReadonlyMap<RawClient, readonly Turn[]>): v
 }
 
 function fixed(values: readonly number[], digits: number): string {
-  return median(values).toFixed(digits).padStart(8);
+  const value = median(values);
+  return (Number.isNaN(value) ? "-" : value.toFixed(digits)).padStart(8);
 }
 
 function whole(value: number): string {

@@ -5,6 +5,7 @@ import {
   type Guard,
   type Operation,
   type OperationResult,
+  type SetOperation,
 } from "@conclave/api/backend";
 import { storeError } from "./errors.js";
 import { nameOf } from "./keys.js";
@@ -12,7 +13,7 @@ import { sequenceOf, sequentialSuffix } from "./names.js";
 import type { Receipts } from "./receipts.js";
 import { numberAt, type Reply, textAt } from "./replies.js";
 import type { Argument } from "./request.js";
-import { commit } from "./scripts/index.js";
+import { commit, create, set } from "./scripts/index.js";
 import type { Store } from "./store.js";
 
 const NOTHING = Buffer.alloc(0);
@@ -31,6 +32,11 @@ export class Commits {
     requested: readonly Operation[],
     guard: Guard | undefined,
   ): Promise<readonly OperationResult[]> {
+    const [only] = requested;
+    if (only !== undefined && requested.length === 1 && guard === undefined) {
+      if (only.type === "set") return [await this.#set(only)];
+      if (only.type === "create" && !isResolved(only)) return [await this.#create(only)];
+    }
     const operations = requested.map(withUniqueName);
     const guarded = guard === undefined ? ["", ""] : [guard.path, guard.createRevision.toString()];
     const asked = [...guarded, ...operations.flatMap(argumentsOf)];
@@ -39,13 +45,26 @@ export class Commits {
       return results(operations, await this.#store.write(commit, [sessionId, "", 0, "", ...asked]));
     }
     const tag = this.#receipts.next();
-    const settled = this.#receipts.takeSettled();
-    const { reply, lost } = await this.#store.writeUntilAnswered(commit, (again) => [
-      ...[sessionId, tag, again ? 1 : 0, settled.join(" ")],
-      ...asked,
-    ]);
+    const { reply, lost } = await this.#receipts.clearing((settled) =>
+      this.#store.writeUntilAnswered(commit, (again) => [sessionId, tag, again ? 1 : 0, settled, ...asked]),
+    );
     if (reply[0] === 0 && !lost) this.#receipts.settle([tag]);
     return results(operations, reply);
+  }
+
+  async #set(operation: SetOperation): Promise<OperationResult> {
+    const { path, data, ifVersion = "" } = operation;
+    const reply = await this.#store.write(set, [this.#store.sessionId, path, bytesOf(data), ifVersion]);
+    if (reply[0] !== 0) throw refusal(reply);
+    return { type: "set", version: numberAt(reply, 2), modRevision: BigInt(numberAt(reply, 1)) };
+  }
+
+  async #create(operation: CreateOperation): Promise<OperationResult> {
+    const { path, data } = operation;
+    const { sessionId } = this.#store;
+    const reply = await this.#store.write(create, [sessionId, path, bytesOf(data), flagsOf(operation)]);
+    if (reply[0] !== 0) throw refusal(reply);
+    return { type: "create", path, sequence: undefined };
   }
 }
 

@@ -10,7 +10,7 @@ import { meet, type Script } from "./scripts/index.js";
 import { within } from "./within.js";
 
 /** Requests in one piece. */
-const GATHERED_AT_ONCE = 4;
+const GATHERED_AT_ONCE = 16;
 
 /**
  * Contact with one server, over one connection and, once something is watched, a second one that blocks. It is made once and
@@ -75,21 +75,22 @@ export class Connection {
   }
 
   /** Runs a script; \`name\` tells for what, to whoever looks at the server. */
-  async exec(script: Script, args: readonly Argument[], name: string = script.name): Promise<Reply> {
-    if (this.broken.aborted) throw connectionLost("not-applied", this.broken.reason);
-    if (!this.#isOpen) {
+  exec(script: Script, args: readonly Argument[], name: string = script.name): Promise<Reply> {
+    if (!this.broken.aborted && !this.#isOpen) {
       // It is told of that only in a later turn; until then callers would try again and again.
       this.break(new Error("the connection ended"));
-      throw connectionLost("not-applied", this.broken.reason);
     }
-    try {
-      return await this.#send("evalsha", [script.sha, 1, this.#base, name, ...args]);
-    } catch (error) {
+    if (this.broken.aborted) return Promise.reject(connectionLost("not-applied", this.broken.reason));
+    return this.#send("evalsha", [script.sha, 1, this.#base, name, ...args]).catch((error: unknown) => {
       if (!isNoScript(error)) throw this.#failure(error);
-    }
+      return this.#execWhole(script, args, name);
+    });
+  }
+
+  async #execWhole({ source }: Script, args: readonly Argument[], name: string): Promise<Reply> {
     if (this.broken.aborted) throw connectionLost("not-applied", this.broken.reason);
     try {
-      return await this.#send("eval", [script.source, 1, this.#base, name, ...args]);
+      return await this.#send("eval", [source, 1, this.#base, name, ...args]);
     } catch (error) {
       throw this.#failure(error);
     }
@@ -132,9 +133,9 @@ export class Connection {
     return raw;
   }
 
-  #send(name: string, args: readonly Argument[]): Promise<Reply> {
+  #send(name: string, args: Argument[]): Promise<Reply> {
     this.#gather();
-    return this.#raw.sendCommand(new Request(name, [...args])) as Promise<Reply>;
+    return this.#raw.sendCommand(new Request(name, args)) as Promise<Reply>;
   }
 
   /**

@@ -23,11 +23,11 @@ export class Lines {
     const name = lineEntryName(entry.label);
     const path = childPath(line, name);
     const tag = this.#receipts.next();
-    const settled = this.#receipts.takeSettled().join(" ");
-    const { reply, lost } = await this.#store.writeUntilAnswered(enqueue, (again) => [
-      ...[this.#store.sessionId, tag, again ? 1 : 0, settled],
-      ...[line, name, bytesOf(entry.data), ...argumentsOf(look)],
-    ]);
+    const asked = [line, name, bytesOf(entry.data), ...argumentsOf(look)];
+    const { sessionId } = this.#store;
+    const { reply, lost } = await this.#receipts.clearing((settled) =>
+      this.#store.writeUntilAnswered(enqueue, (again) => [sessionId, tag, again ? 1 : 0, settled, ...asked]),
+    );
     if (reply[0] !== 0) throw refusal(reply);
     const createRevision = BigInt(numberAt(reply, 1));
     if (lost) return this.#foundAgain({ line, path, createRevision, ahead: [], followed: true }, look);

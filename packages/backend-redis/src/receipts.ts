@@ -19,7 +19,14 @@ export class Receipts {
     this.#settled.push(...tags);
   }
 
-  takeSettled(): readonly string[] {
-    return this.#settled.splice(0, CLEARED_AT_ONCE);
+  /** Has `send` clear away some of what is settled. When it throws, another request has to. */
+  async clearing<T>(send: (settled: string) => Promise<T>): Promise<T> {
+    const settled = this.#settled.splice(0, CLEARED_AT_ONCE);
+    try {
+      return await send(settled.join(" "));
+    } catch (error) {
+      this.settle(settled);
+      throw error;
+    }
   }
 }

@@ -89,7 +89,7 @@ export class RedisSession implements BackendSession {
         if (!this.#abandoned && this.#closing === undefined) this.#observer.disconnected(cause);
       },
     });
-    // What it holds must not outlive it: the tokens that it would give could have been given before.
+    // Where the store has gone back, what it holds must not outlive it: the tokens that it would give could have been given before.
     this.#store = new Store(granted.id, this.#link, revisions, (error) => void this.#over(error));
     const receipts = new Receipts();
     this.#commits = new Commits(this.#store, receipts);
@@ -128,15 +128,15 @@ export class RedisSession implements BackendSession {
   }
 
   commit(operations: readonly Operation[], guard: Guard | undefined): Promise<readonly OperationResult[]> {
-    return this.#noticingTheEnd(this.#commits.commit(operations, guard));
+    return this.#commits.commit(operations, guard);
   }
 
   enqueue(line: string, entry: LineEntry, look: LookAhead): Promise<Ticket> {
-    return this.#noticingTheEnd(this.#lines.enqueue(line, entry, look));
+    return this.#lines.enqueue(line, entry, look);
   }
 
   standing(ticket: Ticket, look: LookAhead): Promise<Standing> {
-    return this.#noticingTheEnd(this.#lines.standing(ticket, look));
+    return this.#lines.standing(ticket, look);
   }
 
   leave(ticket: Ticket): Promise<void> {
@@ -205,15 +205,6 @@ export class RedisSession implements BackendSession {
   async #reap(): Promise<number> {
     const { connection } = this.#link;
     return numberAt(await connection.exec(reap, []), 1);
-  }
-
-  async #noticingTheEnd<T>(call: Promise<T>): Promise<T> {
-    try {
-      return await call;
-    } catch (error) {
-      if (ConclaveError.is(error, "SESSION_LOST")) this.#over(error);
-      throw error;
-    }
   }
 
   #over(cause: ConclaveError): ConclaveError {

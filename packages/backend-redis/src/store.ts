@@ -13,25 +13,25 @@ export class Store {
   readonly sessionId: string;
   readonly #link: Link;
   readonly #revisions: Revisions;
-  readonly #wentBack: (error: ConclaveError) => void;
+  /** The session is over, by what the store said. */
+  readonly #over: (error: ConclaveError) => void;
 
-  constructor(sessionId: string, link: Link, revisions: Revisions, wentBack: (error: ConclaveError) => void) {
+  constructor(sessionId: string, link: Link, revisions: Revisions, over: (error: ConclaveError) => void) {
     this.sessionId = sessionId;
     this.#link = link;
     this.#revisions = revisions;
-    this.#wentBack = wentBack;
+    this.#over = over;
   }
 
   /** Runs a script that changes nothing. */
   async read(script: Script, args: readonly Argument[]): Promise<Reply> {
-    return admitted(await this.#link.connection.exec(script, args));
+    return this.#admitted(await this.#link.connection.exec(script, args));
   }
 
   /** Runs a script that makes a commit and replies 0 and its revision, or a refusal. */
   async write(script: Script, args: readonly Argument[]): Promise<Reply> {
     const atSending = this.#revisions.highest;
-    const { connection } = this.#link;
-    const reply = admitted(await connection.exec(script, args));
+    const reply = this.#admitted(await this.#link.connection.exec(script, args));
     if (reply[0] === 0 && reply.length > 1) this.#checkRevision(numberAt(reply, 1), atSending);
     return reply;
   }
@@ -62,13 +62,14 @@ export class Store {
     try {
       this.#revisions.check(revision, atSending);
     } catch (error) {
-      if (ConclaveError.is(error)) this.#wentBack(error);
+      if (ConclaveError.is(error)) this.#over(error);
       throw error;
     }
   }
-}
-
-function admitted(reply: Reply): Reply {
-  if (reply[0] === NO_SESSION) throw sessionLost();
-  return reply;
+  #admitted(reply: Reply): Reply {
+    if (reply[0] !== NO_SESSION) return reply;
+    const error = sessionLost();
+    this.#over(error);
+    throw error;
+  }
 }

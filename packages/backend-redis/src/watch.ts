@@ -5,6 +5,7 @@ import type { Follower } from "./followers.js";
 import { parentOf } from "./keys.js";
 import { numberAt, textAt } from "./replies.js";
 import { attach, unwatch, watch } from "./scripts/index.js";
+import { concerns, Subscription } from "./subscription.js";
 import { within } from "./within.js";
 
 const RETRY_DELAY_MS = 100;
@@ -19,24 +20,6 @@ export interface WatchesOptions {
   firstDue(inMs: number): void;
   /** One more session is. */
   alsoDue(inMs: number): void;
-}
-
-/** One watch: registered and read in one request, and then told of every later commit that concerns it. */
-class Subscription {
-  readonly follower: Follower;
-  /** Tells the answer to the latest request from those to earlier ones. */
-  attempt = 0;
-  /** The revision of its last snapshot; `undefined` while it is being read. */
-  readAt: number | undefined;
-  held: Entry[] = [];
-
-  constructor(follower: Follower) {
-    this.follower = follower;
-  }
-
-  get key(): string {
-    return this.follower.kind + this.follower.path;
-  }
 }
 
 /**
@@ -249,9 +232,4 @@ export class Watches {
     if (changes.some(({ isCut }) => isCut)) void this.#start(subscription);
     else if (changes.length > 0) follower.apply(changes);
   }
-}
-
-/** The root is its own parent by path, but nobody's child. */
-function concerns({ kind, path }: Follower, changed: string): boolean {
-  return changed === path || (kind !== "n" && changed !== "/" && parentOf(changed) === path);
 }

@@ -27,7 +27,7 @@ async function losing(key: string): Promise<Opened & { lost: Promise<unknown> }>
 
 function loseReply(key: string): Promise<unknown> {
   return setting.proxy.dropReply({
-    request: (chunk) => /\r\n(commit|enqueue)\r\n/.test(chunk.toString()) && chunk.includes(key),
+    request: (chunk) => /\r\n(commit|set|create|enqueue)\r\n/.test(chunk.toString()) && chunk.includes(key),
     reply: (chunk) => chunk.toString().startsWith("*"),
   });
 }

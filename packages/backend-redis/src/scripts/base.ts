@@ -1,8 +1,8 @@
 /**
  * What every script begins with. Keys of a namespace with the base key `B`:
  *
- * - `B`                hash: `rev`, the revision; `run`, the server process that gave it
- * - `B:nodes`          hash: path -> "version createRevision modRevision\n", after an "e" if it is ephemeral, and the data
+ * - `B`                hash: path -> "version createRevision modRevision\n", after an "e" if it is ephemeral, and the data;
+ *                      `rev`, the revision; `run`, the server process that gave it
  * - `B:owners`         hash: path -> session, of ephemeral nodes
  * - `B:c:<path>`       sorted set: names of children by create revision
  * - `B:d`              sorted set: sessions by deadline, in the server's milliseconds
@@ -18,7 +18,7 @@
 export const base = `
 local B = KEYS[1]
 local call = redis.call
-local NODES, OWNERS = B .. ':nodes', B .. ':owners'
+local NODES, OWNERS = B, B .. ':owners'
 local lives = {}
 
 local function alive(id)

@@ -4,10 +4,12 @@ import { script } from "./script.js";
 /** name, path -> 0 | 1, value, owner */
 export const get = script(
   "get",
-  base,
   `
-local value, owner = node(ARGV[2])
+local value = redis.call('HGET', KEYS[1], ARGV[2])
 if not value then return {0} end
+if string.byte(value) ~= 101 then return {1, value} end
+local owner = redis.call('HGET', KEYS[1] .. ':owners', ARGV[2])
+if redis.call('EXISTS', KEYS[1] .. ':s:' .. owner) == 0 then return {0} end
 return {1, value, owner}
 `,
 );

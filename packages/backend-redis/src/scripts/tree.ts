@@ -35,6 +35,8 @@ end
 export const tree = `
 local INLINE_BYTES = 4096
 local LOG_LENGTH = 1000
+-- Lua passes at most some 8,000 values to a function.
+local MOST_TOLD = 2000
 
 local function audience(changes)
   local told = {}
@@ -64,9 +66,11 @@ local function audience(changes)
   return told
 end
 
+-- To more than can be told at once belongs a number that is left out: those who watch then read everything again.
 local function publish(told, changes, revision)
   for id, indexes in pairs(told) do
-    local entry = {'r', revision}
+    local entry, step = {'r', revision}, 1
+    if #indexes > MOST_TOLD then indexes, step = {}, 2 end
     for _, i in ipairs(indexes) do
       local change = changes[i]
       local op, value = change.op, ''
@@ -80,7 +84,7 @@ local function publish(told, changes, revision)
       entry[#entry + 1] = op .. change.path
       entry[#entry + 1] = value
     end
-    local number = call('HINCRBY', B .. ':q', id, 1)
+    local number = call('HINCRBY', B .. ':q', id, step)
     call('XADD', B .. ':e:' .. id, 'MAXLEN', '~', LOG_LENGTH, number .. '-0', unpack(entry))
   end
 end

@@ -9,6 +9,7 @@ import {
   type Ticket,
 } from "@conclave/api/backend";
 import { create } from "./create.js";
+import type { Created } from "./driver.js";
 import { entryNamePrefix, inOrder, labelOf } from "./entry-names.js";
 import { Code, isContactLost, toConclaveError, ZooKeeperError } from "./errors.js";
 import type { Link } from "./link.js";
@@ -106,15 +107,18 @@ export class Lines {
     }
   }
 
-  /** The create gives no revision, so that it is read; and once more if contact breaks in between. */
+  /** Where the create did not tell its revision, it is read; and once more if contact breaks in between. */
   async #ticket(
     line: string,
-    own: string,
+    { path: own, stat: made }: Created,
     listing: Promise<readonly string[] | undefined> | undefined,
     look: LookAhead,
   ): Promise<Ticket> {
     const path = this.#namespace.fromStore(own);
     let names = await settled(listing);
+    if (made !== undefined && names?.includes(nameOf(own)) === true) {
+      return { line, path, createRevision: made.czxid, ahead: aheadOf(line, own, names, look) };
+    }
     for (;;) {
       const connection = await this.#link.connected();
       try {

@@ -6,6 +6,7 @@ import { ConclaveError, type ErrorCode } from "../errors.js";
 import type { LiveSession } from "../internal/live-session.js";
 import { pause } from "../internal/pause.js";
 import { Place } from "../internal/place.js";
+import type { QueueLayout } from "./queue-layout.js";
 
 /** How long to hold back when the store fails to tell of the mark, as a share of the session timeout. */
 const holdBackShare = 1 / 50;
@@ -20,10 +21,13 @@ export class Mark {
   readonly #path: string;
   readonly #data = new TextEncoder().encode(randomUUID());
 
-  constructor(live: LiveSession, line: string, id: string) {
+  readonly #task: string;
+
+  constructor(live: LiveSession, layout: QueueLayout, id: string) {
     this.#live = live;
-    this.#line = line;
-    this.#path = `${line}/${id}`;
+    this.#line = layout.claims;
+    this.#path = layout.claim(id);
+    this.#task = layout.task(id);
   }
 
   /** Makes the mark; false when somebody else's stands. */
@@ -56,7 +60,8 @@ export class Mark {
     if (node === undefined) return undefined;
     const { path, createRevision } = node;
     const ticket: Ticket = { line: this.#line, path, createRevision, ahead: [] };
-    return new Place(this.#live, ticket, (backend) => remove(backend, node));
+    // Whoever claims the task next sets it before it is handed out.
+    return new Place(this.#live, ticket, { remove: (backend) => remove(backend, node), witness: this.#task });
   }
 
   async #own(backend: BackendSession): Promise<Node | undefined> {

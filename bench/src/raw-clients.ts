@@ -1,9 +1,9 @@
 import { connect } from "@conclave/api";
 import { etcd } from "@conclave/backend-etcd";
-import { zookeeper } from "@conclave/backend-zookeeper";
+import { type DriverName, zookeeper } from "@conclave/backend-zookeeper";
 import type { TestServer } from "@conclave/test-servers";
+import { connect as connectClient } from "@conclave/zookeeper-client";
 import { Etcd3 } from "etcd3";
-import ZooKeeper from "zookeeper";
 
 /** The same three operations, by whichever client. */
 export interface RawClient {
@@ -59,41 +59,78 @@ export async function etcdClients({ url }: TestServer): Promise<RawClient[]> {
 
 /** What can be measured on ZooKeeper; the first is what the others are compared with. */
 export async function zookeeperClients({ url }: TestServer): Promise<RawClient[]> {
-  const client = await plainZooKeeper(url);
-  const coordinator = await connect(zookeeper({ hosts: url }), { sessionTimeoutMs });
-  const anyVersion = -1;
-  return [
+  const client = await connectClient({ servers: url, sessionTimeoutMs });
+  const clients: RawClient[] = [
     {
-      name: "zookeeper",
-      get: (key) => client.get(key, false),
-      set: (key) => client.set(key, data, anyVersion),
-      create: (key) => client.create(key, data, 0),
-      remove: (key) => client.delete_(key, anyVersion),
-      async close() {
-        client.close();
-      },
+      name: "zookeeper-client",
+      get: (key) => client.getData(key),
+      set: (key) => client.setData(key, data),
+      create: (key) => client.create(key, data),
+      remove: (key) => client.delete(key),
+      close: () => client.close(),
     },
-    {
-      name: "conclave",
-      get: (key) => coordinator.get(key),
-      set: (key) => coordinator.set(key, data),
-      create: (key) => coordinator.create(key, data),
-      remove: (key) => coordinator.delete(key),
-      close: () => coordinator.close(),
-    },
+    await throughConclave("conclave", url, "typescript"),
   ];
+  const native = await nativeZooKeeper(url);
+  if (native === undefined) return clients;
+  return [...clients, native, await throughConclave("conclave, native driver", url, "native")];
 }
 
-function plainZooKeeper(url: string) {
-  const client = new ZooKeeper.Promise({
+async function throughConclave(name: string, hosts: string, driver: DriverName): Promise<RawClient> {
+  const coordinator = await connect(zookeeper({ hosts, driver }), { sessionTimeoutMs });
+  return {
+    name,
+    get: (key) => coordinator.get(key),
+    set: (key) => coordinator.set(key, data),
+    create: (key) => coordinator.create(key, data),
+    remove: (key) => coordinator.delete(key),
+    close: () => coordinator.close(),
+  };
+}
+
+/** The part of the npm package `zookeeper` that is used here. It need not be installed. */
+interface NativeClient {
+  once(event: "connect", listener: () => void): void;
+  init(options: object): void;
+  get(path: string, watch: boolean): Promise<unknown>;
+  set(path: string, data: Buffer, version: number): Promise<unknown>;
+  create(path: string, data: Buffer, flags: number): Promise<unknown>;
+  delete_(path: string, version: number): Promise<unknown>;
+  close(): void;
+}
+interface NativePackage {
+  readonly default: { readonly Promise: new (options: object) => NativeClient };
+}
+
+const nativePackage: string = "zookeeper";
+
+async function nativeZooKeeper(url: string): Promise<RawClient | undefined> {
+  let module: NativePackage;
+  try {
+    module = (await import(nativePackage)) as NativePackage;
+  } catch {
+    return undefined;
+  }
+  const client = new module.default.Promise({
     connect: url,
     timeout: sessionTimeoutMs,
     debug_level: 1,
     host_order_deterministic: true,
     data_as_buffer: true,
   });
-  return new Promise<typeof client>((resolve) => {
-    client.once("connect", () => resolve(client));
+  await new Promise<void>((resolve) => {
+    client.once("connect", resolve);
     client.init({});
   });
+  const anyVersion = -1;
+  return {
+    name: nativePackage,
+    get: (key) => client.get(key, false),
+    set: (key) => client.set(key, data, anyVersion),
+    create: (key) => client.create(key, data, 0),
+    remove: (key) => client.delete_(key, anyVersion),
+    async close() {
+      client.close();
+    },
+  };
 }

@@ -137,8 +137,14 @@ function unresolved(error: unknown, path: string): unknown {
 async function createOnce(connection: Connection, creation: Creation, send: SendCreate): Promise<Created> {
   for (let attempt = 1; ; attempt++) {
     try {
-      if (attempt > 1) await makeAncestors(connection, creation.path);
-      return await send(connection);
+      if (attempt === 1) return await send(connection);
+      // Sent together: they take effect in this order.
+      const [ancestors, node] = await Promise.allSettled([
+        makeAncestors(connection, creation.path),
+        send(connection),
+      ]);
+      if (node.status === "fulfilled") return node.value;
+      throw ancestors.status === "rejected" ? ancestors.reason : node.reason;
     } catch (error) {
       if (!creation.parents || !ZooKeeperError.is(error, Code.NONODE) || attempt === MAX_ATTEMPTS)
         throw error;

@@ -29,7 +29,7 @@ function holdBack(act: () => Promise<void>): () => boolean {
       held = true;
       await act();
     }
-    return "forward";
+    return "forward" as const;
   };
   return () => held;
 }

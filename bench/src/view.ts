@@ -39,15 +39,18 @@ const stores: Record<string, () => Promise<Store>> = {
       stop: () => server.stop(),
     };
   },
-  async zookeeper() {
-    const server = await startServer("zookeeper", { tickTimeMs: 500 });
-    return {
-      backend: () => zookeeper({ hosts: server.url }),
-      requests: () => requestsServed(server),
-      stop: () => server.stop(),
-    };
-  },
+  "zookeeper-typescript": () => startZooKeeper("typescript"),
+  "zookeeper-native": () => startZooKeeper("native"),
 };
+
+async function startZooKeeper(driver: "native" | "typescript"): Promise<Store> {
+  const server = await startServer("zookeeper", { tickTimeMs: 500 });
+  return {
+    backend: () => zookeeper({ hosts: server.url, driver }),
+    requests: () => requestsServed(server),
+    stop: () => server.stop(),
+  };
+}
 
 /** One service and a view of it, on a connection of its own. */
 interface Subject {
@@ -145,12 +148,15 @@ function print(title: string, turns: ReadonlyMap<Subject, readonly Turn[]>): voi
 }
 
 const only = process.argv[2];
-if (only !== undefined && stores[only] === undefined) {
-  console.error(`usage: view.js [${Object.keys(stores).join(" | ")}]`);
+const chosen = Object.keys(stores).filter(
+  (name) => only === undefined || name.split("-")[0] === only || name === only,
+);
+if (chosen.length === 0) {
+  console.error(`usage: view.js [${Object.keys(stores).join(" | ")} | zookeeper]`);
   process.exit(2);
 }
 for (const [kind, start] of Object.entries(stores)) {
-  if (only !== undefined && only !== kind) continue;
+  if (!chosen.includes(kind)) continue;
   const store = await start();
   try {
     const writer = await connect(store.backend());

@@ -61,6 +61,7 @@ async function open(
       ended: observer.ended,
       reconnected: () => watches.reconnected(),
       fired: (kind, path) => watches.fired(kind, path),
+      happened: (directory, event) => watches.happened(directory, event),
     },
   );
   const watches = new Watches(link, namespace);

@@ -44,6 +44,13 @@ export interface NodeData {
 /** `"data"`: creation, change and deletion of the node. `"children"`: of its list of children, and its own deletion. */
 export type WatchKind = "data" | "children";
 
+/** What a watch on a directory reports. */
+export interface DirectoryEvent {
+  readonly type: "created" | "changed" | "deleted";
+  /** Of the child; `undefined` for the directory itself. */
+  readonly name: string | undefined;
+}
+
 export interface WatchOption {
   /**
    * Have a one-shot watch stand from this read on. One that stands already is used; it counts as standing only if
@@ -110,6 +117,8 @@ export interface Security {
 export interface ConnectionObserver {
   /** A watch fired, and no longer stands. Reported before the reply of any read that sees the change. */
   fired(kind: WatchKind, path: string): void;
+  /** Of a watch on a directory, which goes on standing. Reported before the reply of any read that sees it. */
+  happened(directory: string, event: DirectoryEvent): void;
   /** The connection is over, once, after `connect` has resolved. */
   closed(cause: unknown): void;
 }
@@ -146,6 +155,14 @@ export interface Connection {
   get(path: string, options: WatchOption): Promise<NodeData | undefined>;
   /** `undefined` when the node does not exist. */
   children(path: string, options: WatchOption): Promise<readonly string[] | undefined>;
+  /**
+   * Has the creation, the change of data and the deletion of a node and of its children reported, one by one, whether or
+   * not it exists, from before anything is read that is asked for after this call. Resolves with whether the server can do
+   * that; one that can't may end the connection. Meanwhile a one-shot watch may be set on data of the same path, not on children.
+   */
+  watchDirectory?(path: string): Promise<boolean>;
+  /** Ends a watch at the server, if it stands. Not while a read with a watch of this kind on this path is under way. */
+  unwatch?(kind: WatchKind | "directory", path: string): void;
   create(request: CreateRequest): Promise<Created>;
   /** `version` -1 for any. */
   set(path: string, data: Uint8Array, version: number): Promise<Stat>;

@@ -3,6 +3,7 @@ import type {
   Connection,
   ConnectionObserver,
   ConnectOptions,
+  DirectoryEvent,
   Driver,
   GrantedSession,
   Host,
@@ -25,6 +26,7 @@ export interface LinkObserver {
   reconnected(): void;
   ended(cause: unknown): void;
   fired(kind: WatchKind, path: string): void;
+  happened(directory: string, event: DirectoryEvent): void;
 }
 
 export interface LinkOptions {
@@ -107,6 +109,11 @@ export class Link {
     return this.#connection;
   }
 
+  /** The connection, now, if there is one. */
+  get current(): Connection | undefined {
+    return this.#connection;
+  }
+
   /** The latest transaction that any reply has reflected, on any connection so far. */
   get lastZxid(): bigint {
     const current = this.#connection?.lastZxid ?? 0n;
@@ -160,6 +167,11 @@ export class Link {
     const observer: ConnectionObserver = {
       fired: (kind, path) => {
         if (connection !== undefined && connection === this.#connection) this.#observer.fired(kind, path);
+      },
+      happened: (directory, event) => {
+        if (connection !== undefined && connection === this.#connection) {
+          this.#observer.happened(directory, event);
+        }
       },
       closed: (cause) => {
         if (connection === undefined) closedEarly = { cause };

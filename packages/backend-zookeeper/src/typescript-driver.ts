@@ -8,12 +8,10 @@ import {
   ConnectionError,
   type NodeChildren,
   openConnection,
-  type WatchEvent,
 } from "@conclave/zookeeper-client";
 import type {
   AclEntry,
   Connection,
-  ConnectOptions,
   Created,
   CreateRequest,
   Driver,
@@ -27,11 +25,18 @@ import type {
   WatchOption,
 } from "./driver.js";
 import { Code, ZooKeeperError } from "./errors.js";
+import { StandingWatches } from "./standing-watches.js";
+
+/** To be refused for a full queue would look like a connection that is lost, and never comes again. */
+const limits = {
+  maxPendingRequests: Number.MAX_SAFE_INTEGER,
+  maxQueuedBytes: Number.MAX_SAFE_INTEGER,
+} as const;
 
 /** A driver on `@conclave/zookeeper-client`, which speaks ZooKeeper's protocol itself. */
 export const typescriptDriver: Driver = {
   async connect(options) {
-    const watches = new Watches(options);
+    const watches = new StandingWatches(options.observer);
     const { tls, sasl, acl } = options.security;
     try {
       const connection = await openConnection({
@@ -44,6 +49,7 @@ export const typescriptDriver: Driver = {
         ...(tls === undefined ? {} : { tls }),
         timeoutMs: options.timeoutMs,
         signal: options.signal,
+        limits,
         observer: {
           event: (event) => watches.event(event),
           closed: (cause) => options.observer.closed(cause),
@@ -56,40 +62,13 @@ export const typescriptDriver: Driver = {
   },
 };
 
-/** Which one-shot watches stand: one event may be the end of both kinds at a path. */
-class Watches {
-  readonly #options: ConnectOptions;
-  readonly #standing = { data: new Set<string>(), children: new Set<string>() };
-
-  constructor(options: ConnectOptions) {
-    this.#options = options;
-  }
-
-  stands(kind: WatchKind, path: string): boolean {
-    return this.#standing[kind].has(path);
-  }
-
-  set(kind: WatchKind, path: string): void {
-    this.#standing[kind].add(path);
-  }
-
-  event({ type, path }: WatchEvent): void {
-    if (type !== "children") this.#fire("data", path);
-    if (type === "children" || type === "deleted") this.#fire("children", path);
-  }
-
-  #fire(kind: WatchKind, path: string): void {
-    if (this.#standing[kind].delete(path)) this.#options.observer.fired(kind, path);
-  }
-}
-
 class TypescriptConnection implements Connection {
   readonly session: GrantedSession;
   readonly #connection: ClientConnection;
-  readonly #watches: Watches;
+  readonly #watches: StandingWatches;
   readonly #acl: { readonly acl?: readonly AclEntry[] };
 
-  constructor(connection: ClientConnection, watches: Watches, acl: readonly AclEntry[] | undefined) {
+  constructor(connection: ClientConnection, watches: StandingWatches, acl: readonly AclEntry[] | undefined) {
     const { id, password, timeoutMs } = connection.session;
     this.session = { id: id.toString(16), password: password.toString("hex").toUpperCase(), timeoutMs };
     this.#connection = connection;
@@ -118,6 +97,34 @@ class TypescriptConnection implements Connection {
     return this.#connection
       .getChildren(path, this.#armed("children", path, watch, false))
       .then(toNames, absent);
+  }
+
+  watchDirectory(path: string): Promise<boolean> {
+    const standing = this.#watches.directory(path);
+    if (standing !== undefined) return standing;
+    // Nothing else tells which child it was. What it reports from further below is dropped.
+    const added = this.#connection.addWatch(path, "persistent-recursive").then(
+      () => true,
+      (error: unknown) => {
+        this.#watches.endDirectory(path, added);
+        // Servers before 3.6; and those with `WatchManagerOptimized` as their `zookeeper.watchManagerName`, seen with 3.8.0.
+        const lacking = ClientError.is(error, "UNIMPLEMENTED") || ClientError.is(error, "MARSHALLINGERROR");
+        return lacking ? false : rethrow(error);
+      },
+    );
+    this.#watches.setDirectory(path, added);
+    return added;
+  }
+
+  unwatch(kind: WatchKind | "directory", path: string): void {
+    const directory = this.#watches.directory(path);
+    if (kind !== "directory") {
+      // The server keeps no one-shot watch where one on the directory stands in for it.
+      if (this.#watches.delete(kind, path) && directory === undefined) this.#removeWatches(path, kind);
+    } else if (directory !== undefined) {
+      this.#removeWatches(path, "any");
+      this.#watches.endDirectory(path, directory);
+    }
   }
 
   create({ path, data, ephemeral, sequential }: CreateRequest): Promise<Created> {
@@ -156,13 +163,24 @@ class TypescriptConnection implements Connection {
     this.#connection.drop(cause);
   }
 
+  #removeWatches(path: string, kind: WatchKind | "any"): void {
+    // It may have fired just now, or the connection may be over.
+    this.#connection.removeWatches(path, kind).catch(() => {});
+  }
+
   /** A watch that stands already is used. `onAbsence`: it stands also when there is no node. */
   #armed(kind: WatchKind, path: string, watch: boolean, onAbsence: boolean) {
     if (!watch || this.#watches.stands(kind, path)) return undefined;
+    // On servers before 3.9 a one-shot watch would take the place of the standing one at this path (ZOOKEEPER-4466).
+    const directory = this.#watches.directory(path);
     const replied = (code: number): void => {
-      if (code === 0 || (onAbsence && code === Code.NONODE)) this.#watches.set(kind, path);
+      if (code !== 0 && !(onAbsence && code === Code.NONODE)) return;
+      this.#watches.set(kind, path);
+      // It was to stand in for the one-shot watch, and has gone meanwhile.
+      if (directory !== undefined && this.#watches.directory(path) !== directory)
+        this.#watches.fire(kind, path);
     };
-    return { watch: true, replied };
+    return { watch: directory === undefined, replied };
   }
 }
 

@@ -1,66 +1,55 @@
-import type { ChildNamesSink } from "@conclave/api/backend";
+import type { Child } from "@conclave/api/backend";
 import type { Connection } from "./driver.js";
 import { toChild } from "./paths.js";
-import { reactionTime, type WatchContext, WatchLoop } from "./watch-loop.js";
+import { ChildrenWatch } from "./watch-children.js";
 
-/** Follows the names of the children of one node. One change costs one listing. */
-export class ChildNamesWatch extends WatchLoop {
-  readonly #at: string;
-  readonly #sink: ChildNamesSink;
-  /** Names as last reported; `undefined` when the parent was missing or nothing has been reported since a gap. */
-  #names: ReadonlySet<string> | undefined;
-  #reportedMissing = false;
+/** Follows the names of the children of one node. A change costs a request, so that no transaction is seen by halves. */
+export class ChildNamesWatch extends ChildrenWatch<Child> {
+  /** As reported. */
+  readonly #names = new Set<string>();
+  /** To be reported: whether they are there. */
+  readonly #news = new Map<string, boolean>();
 
-  constructor(context: WatchContext, path: string, at: string, sink: ChildNamesSink) {
-    super(context, path, (error) => sink.failed(error));
-    this.#at = at;
-    this.#sink = sink;
-    this.onStop(context.onFired("children", at, () => this.changed()));
-    this.onStop(
-      context.onFired("data", at, () => {
-        // A watch for the parent's creation; while it exists, its data is not our business.
-        if (this.#names === undefined) this.changed();
-      }),
-    );
+  protected clear(): void {
+    this.#names.clear();
+    this.#news.clear();
   }
 
-  protected forget(): void {
-    this.#names = undefined;
-    this.#reportedMissing = false;
-  }
-
-  protected async read(connection: Connection): Promise<void> {
-    const names = await connection.children(this.#at, { watch: true });
-    if (this.stopped) return;
-    if (names !== undefined) {
-      this.#report(names);
+  protected listed(names: ReadonlySet<string>): void {
+    if (this.reported === "children") {
+      for (const name of this.#names) {
+        if (!names.has(name)) this.happened(name, false);
+      }
+      for (const name of names) this.happened(name, true);
       return;
     }
-    this.#names = undefined;
-    if (!this.#reportedMissing) {
-      this.#reportedMissing = true;
-      this.#sink.snapshot(undefined);
-    }
-    await reactionTime();
-    if (this.stopped) return;
-    const stat = await connection.exists(this.#at, { watch: true });
-    if (stat !== undefined) this.changed();
+    this.reported = "children";
+    for (const name of names) this.#names.add(name);
+    this.sink.snapshot([...names].map(toChild));
   }
 
-  #report(names: readonly string[]): void {
-    const before = this.#names;
-    const now = new Set(names);
-    this.#names = now;
-    this.#reportedMissing = false;
-    if (before === undefined) {
-      this.#sink.snapshot(names.map(toChild));
-      return;
+  protected happened(name: string, isThere: boolean): void {
+    if (this.#names.has(name) === isThere) this.#news.delete(name);
+    else this.#news.set(name, isThere);
+  }
+
+  protected async update(connection: Connection): Promise<void> {
+    if (this.#news.size === 0) return;
+    // A listing is of one moment; events are of as many as arrived.
+    if (this.watchesDirectory) {
+      await connection.exists(this.at, { watch: false });
+      this.catchUp();
     }
-    for (const name of before) {
-      if (!now.has(name) && !this.stopped) this.#sink.removed(name);
-    }
-    for (const name of now) {
-      if (!before.has(name) && !this.stopped) this.#sink.changed(toChild(name));
+    for (const [name, isThere] of [...this.#news]) {
+      this.#news.delete(name);
+      if (this.stopped) return;
+      if (isThere) {
+        this.#names.add(name);
+        this.sink.changed(toChild(name));
+      } else {
+        this.#names.delete(name);
+        this.sink.removed(name);
+      }
     }
   }
 }

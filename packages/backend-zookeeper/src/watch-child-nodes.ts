@@ -2,136 +2,128 @@ import type { ChildNode, ChildNodesSink } from "@conclave/api/backend";
 import type { Connection } from "./driver.js";
 import { join, toChild } from "./paths.js";
 import { toNode } from "./reads.js";
-import { reactionTime, type WatchContext, WatchLoop } from "./watch-loop.js";
+import { ChildrenWatch } from "./watch-children.js";
+import type { WatchContext } from "./watch-loop.js";
 import { isSame } from "./watch-node.js";
 
 /**
- * Follows the children of one node and their data: a watch on the listing and one on each child. It takes one read
- * per child to begin with; after that, a new or removed child costs one listing and a read of what is new, and a
- * change of data costs one read.
+ * So often what changed while others were read is read first, so that no transaction is seen by halves (TXN-2). Where something changes in
+ * each of as many round trips, that is given up for being heard at all.
  */
-export class ChildNodesWatch extends WatchLoop {
+const MAX_ROUNDS = 20;
+
+/**
+ * Follows the children of one node and their data. It takes one read per child to begin with; after that, a change costs
+ * one read.
+ */
+export class ChildNodesWatch extends ChildrenWatch<ChildNode> {
   readonly #path: string;
-  readonly #at: string;
-  readonly #sink: ChildNodesSink;
   readonly #children = new Map<string, ChildNode>();
-  /** Children to be read again, because their watch fired. */
+  /** What was read and is not reported yet; `undefined` for what has gone. */
+  readonly #news = new Map<string, ChildNode | undefined>();
+  /** Names of the children that were reported. */
+  readonly #shown = new Set<string>();
+  /** How often in succession something had changed again before it could be reported. */
+  #rounds = 0;
+  /** Children to be read. */
   readonly #outdated = new Set<string>();
+  /** Of the one-shot watch on each child, where there is one. */
   readonly #stopListening = new Map<string, () => void>();
-  #listingOutdated = true;
-  #reported: "nothing" | "missing" | "children" = "nothing";
 
   constructor(context: WatchContext, path: string, at: string, sink: ChildNodesSink) {
-    super(context, path, (error) => sink.failed(error));
+    super(context, path, at, sink);
     this.#path = path;
-    this.#at = at;
-    this.#sink = sink;
-    this.onStop(context.onFired("children", at, () => this.#listAgain()));
-    this.onStop(
-      context.onFired("data", at, () => {
-        if (this.#reported === "missing") this.#listAgain();
-      }),
-    );
-    this.onStop(() => this.#dropAll());
+    this.onStop(() => this.clear());
   }
 
-  protected forget(): void {
-    this.#dropAll();
-    this.#listingOutdated = true;
-    this.#reported = "nothing";
+  protected clear(): void {
+    for (const stop of this.#stopListening.values()) stop();
+    this.#stopListening.clear();
+    this.#children.clear();
+    this.#outdated.clear();
+    this.#news.clear();
+    this.#shown.clear();
+    this.#rounds = 0;
   }
 
-  protected async read(connection: Connection): Promise<void> {
-    if (this.#listingOutdated) {
-      this.#listingOutdated = false;
-      const names = await connection.children(this.#at, { watch: true });
-      if (this.stopped) return;
-      if (names === undefined) {
-        await this.#missing(connection);
-        return;
-      }
-      this.#removeAllBut(new Set(names));
-      for (const name of names) {
-        if (!this.#children.has(name)) this.#outdated.add(name);
-      }
+  protected listed(names: ReadonlySet<string>): void {
+    for (const name of new Set([...this.#stopListening.keys(), ...this.#children.keys()])) {
+      if (!names.has(name)) this.happened(name, false);
     }
-    await this.#readOutdated(connection);
-  }
-
-  #listAgain(): void {
-    this.#listingOutdated = true;
-    this.changed();
-  }
-
-  async #missing(connection: Connection): Promise<void> {
-    this.#dropAll();
-    if (this.#reported !== "missing") {
-      this.#reported = "missing";
-      this.#sink.snapshot(undefined);
+    for (const name of names) {
+      if (!this.#children.has(name)) this.#outdated.add(name);
     }
-    await reactionTime();
-    if (this.stopped) return;
-    const stat = await connection.exists(this.#at, { watch: true });
-    if (stat !== undefined) this.#listAgain();
   }
 
-  async #readOutdated(connection: Connection): Promise<void> {
+  protected happened(name: string, isThere: boolean): void {
+    if (isThere) this.#outdated.add(name);
+    else {
+      this.#outdated.delete(name);
+      this.#stopListening.get(name)?.();
+      this.#stopListening.delete(name);
+      this.#removed(name);
+    }
+  }
+
+  protected async update(connection: Connection): Promise<void> {
     const names = [...this.#outdated];
     this.#outdated.clear();
-    const found = await Promise.all(names.map((name) => this.#readChild(connection, name)));
+    if (names.length > 0) await Promise.all(names.map((name) => this.#read(connection, name)));
+    else if (this.#news.size > 0 && this.watchesDirectory) await connection.exists(this.at, { watch: false });
     if (this.stopped) return;
-    const changed = found.filter((child) => child !== undefined);
-    if (this.#reported === "children") {
-      for (const child of changed) if (!this.stopped) this.#sink.changed(child);
+    this.catchUp();
+    if ((this.#outdated.size > 0 || this.listingOutdated) && ++this.#rounds < MAX_ROUNDS) {
+      this.changed();
       return;
     }
-    this.#reported = "children";
-    this.#sink.snapshot([...this.#children.values()]);
+    this.#rounds = 0;
+    this.#report();
   }
 
-  /** Resolves with the child if it is new or has changed. */
-  async #readChild(connection: Connection, name: string): Promise<ChildNode | undefined> {
-    const at = join(this.#at, name);
-    if (!this.#stopListening.has(name)) {
-      const outdated = (): void => {
-        this.#outdated.add(name);
-        this.changed();
-      };
-      this.#stopListening.set(name, this.context.onFired("data", at, outdated));
+  #report(): void {
+    const news = [...this.#news];
+    this.#news.clear();
+    if (this.reported !== "children") {
+      this.reported = "children";
+      for (const name of this.#children.keys()) this.#shown.add(name);
+      this.sink.snapshot([...this.#children.values()]);
+      return;
     }
-    const found = await connection.get(at, { watch: true });
-    if (this.stopped) return undefined;
+    for (const [name, child] of news) {
+      if (this.stopped) return;
+      if (child !== undefined) {
+        this.#shown.add(name);
+        this.sink.changed(child);
+      } else if (this.#shown.delete(name)) this.sink.removed(name);
+    }
+  }
+
+  async #read(connection: Connection, name: string): Promise<void> {
+    const at = join(this.at, name);
+    if (!this.watchesDirectory) this.#listen(name, at);
+    const found = await connection.get(at, { watch: !this.watchesDirectory });
+    if (this.stopped) return;
     if (found === undefined) {
-      // Forgotten, so that a recreation that the next listing shows is read.
-      if (this.#children.delete(name) && this.#reported === "children") this.#sink.removed(name);
-      return undefined;
+      // Forgotten, so that it is read when it is made again.
+      this.#removed(name);
+      return;
     }
     const child: ChildNode = { ...toChild(name), node: toNode(join(this.#path, name), found) };
     const before = this.#children.get(name);
     this.#children.set(name, child);
-    return isSame(before?.node, child.node) ? undefined : child;
+    if (!isSame(before?.node, child.node)) this.#news.set(name, child);
   }
 
-  #removeAllBut(names: ReadonlySet<string>): void {
-    for (const name of this.#stopListening.keys()) {
-      if (!names.has(name)) this.#dropListener(name);
-    }
-    for (const name of [...this.#children.keys()]) {
-      if (names.has(name)) continue;
-      this.#children.delete(name);
-      this.#outdated.delete(name);
-      if (this.#reported === "children" && !this.stopped) this.#sink.removed(name);
-    }
+  #listen(name: string, at: string): void {
+    if (this.#stopListening.has(name)) return;
+    const outdated = (): void => {
+      this.#outdated.add(name);
+      this.changed();
+    };
+    this.#stopListening.set(name, this.context.onFired("data", at, outdated));
   }
 
-  #dropListener(name: string): void {
-    this.#stopListening.get(name)?.();
-    this.#stopListening.delete(name);
-  }
-
-  #dropAll(): void {
-    for (const name of [...this.#stopListening.keys()]) this.#dropListener(name);
-    this.#children.clear();
-    this.#outdated.clear();
+  #removed(name: string): void {
+    if (this.#children.delete(name)) this.#news.set(name, undefined);
   }
 }

@@ -1,5 +1,5 @@
 import { ConclaveError } from "@conclave/api/backend";
-import type { Connection, WatchKind } from "./driver.js";
+import type { Connection, DirectoryEvent, WatchKind } from "./driver.js";
 import { toConclaveError } from "./errors.js";
 
 /** What a watch needs of its session. */
@@ -8,6 +8,10 @@ export interface WatchContext {
   require(path: string): Connection;
   /** Calls `run` whenever a native watch of this kind fires at this path of the store. Returns how to stop that. */
   onFired(kind: WatchKind, storePath: string, run: () => void): () => void;
+  /** Calls `run` with whatever a watch on this directory of the store reports. Returns how to stop that. */
+  onHappened(storePath: string, run: (event: DirectoryEvent) => void): () => void;
+  /** Has such a watch stand. Resolves with `false` where there are none. */
+  watchDirectory(connection: Connection, storePath: string): Promise<boolean> | false;
 }
 
 /**
@@ -47,7 +51,8 @@ export abstract class WatchLoop {
 
   stop(): void {
     this.#stopped = true;
-    for (const cleanup of this.#cleanups.splice(0)) cleanup();
+    // A read under way may yet set a native watch: until then this one counts among its users.
+    if (!this.#running) this.#cleanUp();
   }
 
   onStop(cleanup: () => void): void {
@@ -76,6 +81,11 @@ export abstract class WatchLoop {
       }
     }
     this.#running = false;
+    if (this.#stopped) this.#cleanUp();
+  }
+
+  #cleanUp(): void {
+    for (const cleanup of this.#cleanups.splice(0)) cleanup();
   }
 }
 

@@ -22,7 +22,7 @@ async function connect(driver: Driver, options: Partial<ConnectOptions> = {}) {
     security: { tls: undefined, sasl: undefined, acl: undefined },
     timeoutMs: 5_000,
     signal: new AbortController().signal,
-    observer: { fired: (kind, path) => fired.push(`${kind} ${path}`), closed: () => {} },
+    observer: { fired: (kind, path) => fired.push(`${kind} ${path}`), happened: () => {}, closed: () => {} },
     ...options,
   });
   onTestFinished(() => connection.drop("the test is over"));

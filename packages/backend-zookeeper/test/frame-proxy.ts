@@ -10,6 +10,8 @@ export const Opcode = {
   sync: 9,
   ping: 11,
   multi: 14,
+  removeWatches: 18,
+  addWatch: 106,
 } as const;
 
 /** Requests that ask for the same, and more in the reply. */
@@ -29,7 +31,9 @@ export interface Frame {
   cut(part?: Buffer): void;
 }
 
-type Handler = (frame: Frame) => "forward" | "drop" | Promise<"forward" | "drop">;
+/** Of a frame; or one to be forwarded in its place. */
+type Verdict = "forward" | "drop" | Buffer;
+type Handler = (frame: Frame) => Verdict | Promise<Verdict>;
 
 /** A proxy that sees whole frames and can act between any two of them. The handshake is always forwarded. */
 export interface FrameProxy {
@@ -103,7 +107,7 @@ function pipeFrames(from: Socket, to: Socket, handle: (frame: Buffer) => ReturnT
       greeted = true;
       turn = turn.then(async () => {
         const verdict = handshake ? "forward" : await handle(frame);
-        if (verdict === "forward" && to.writable) to.write(frame);
+        if (verdict !== "drop" && to.writable) to.write(verdict === "forward" ? frame : verdict);
       });
     }
   });

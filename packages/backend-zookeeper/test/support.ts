@@ -1,5 +1,7 @@
 import type {
   BackendSession,
+  Child,
+  ChildrenSink,
   CreateOperation,
   DeleteOperation,
   Node,
@@ -87,4 +89,38 @@ export function collect(): NodeSink & { readonly states: (Node | undefined)[]; r
   const states: (Node | undefined)[] = [];
   const failures: Error[] = [];
   return { states, failures, state: (node) => states.push(node), failed: (error) => failures.push(error) };
+}
+
+/** Collects what a watch of children reports, and what it comes to; `undefined` while the parent is missing. */
+export interface ChildrenCollected<C extends Child> extends ChildrenSink<C> {
+  readonly view: ReadonlyMap<string, C> | undefined;
+  /** `snapshot`, `+name` and `-name`. */
+  readonly log: readonly string[];
+  readonly failures: readonly Error[];
+}
+
+export function collectChildren<C extends Child>(): ChildrenCollected<C> {
+  const log: string[] = [];
+  const failures: Error[] = [];
+  let view: Map<string, C> | undefined;
+  return {
+    log,
+    failures,
+    get view() {
+      return view;
+    },
+    snapshot(children) {
+      log.push("snapshot");
+      view = children && new Map(children.map((child) => [child.name, child]));
+    },
+    changed(child) {
+      log.push(`+${child.name}`);
+      view?.set(child.name, child);
+    },
+    removed(name) {
+      log.push(`-${name}`);
+      view?.delete(name);
+    },
+    failed: (error) => failures.push(error),
+  };
 }

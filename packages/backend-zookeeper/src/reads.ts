@@ -15,7 +15,7 @@ export function toNode(path: string, { data, stat }: NodeData): Node {
   };
 }
 
-const MAX_ROUNDS = 20;
+const MAX_ROUNDS = 10;
 
 async function readChild(
   connection: Connection,

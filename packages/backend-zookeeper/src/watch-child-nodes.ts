@@ -10,7 +10,7 @@ import { isSame } from "./watch-node.js";
  * So often what changed while others were read is read first, so that no transaction is seen by halves (TXN-2). Where something changes in
  * each of as many round trips, that is given up for being heard at all.
  */
-const MAX_ROUNDS = 20;
+const MAX_ROUNDS = 10;
 
 /**
  * Follows the children of one node and their data. It takes one read per child to begin with; after that, a change costs

@@ -164,7 +164,8 @@ describe("WATCH-3 WATCH-6 what changes while it is being read ends in the right 
     const sink = collectChildren<ChildNode>();
     session.watchChildNodes("/reading", sink);
     await vi.waitUntil(() => changes.length === 0 && named(sink.view) === "a");
-    expect(sink.log.at(-1)).toBe("-b");
+    // Read once more before anything was reported (TXN-2).
+    expect(sink.log).toEqual(["snapshot"]);
   });
 
   test("10 writers create, change and delete while a view is opened, 20 times", async () => {
@@ -192,7 +193,8 @@ describe("WATCH-3 WATCH-6 what changes while it is being read ends in the right 
       reader.watchChildNodes("/busy", nodes);
       reader.watchChildren("/busy", names);
       views.push({ nodes, names });
-      await vi.waitUntil(() => nodes.log.length > 5 && names.log.length > 5);
+      // It waits for a quiet moment, of which there is none, for some round trips each time.
+      await vi.waitUntil(() => nodes.log.length > 5 && names.log.length > 5, { timeout: 10_000 });
     }
     going = false;
     await writers;

@@ -39,7 +39,7 @@ describe("what a change costs, whatever the number of children", () => {
     await vi.waitUntil(() => sink.view?.has("extra") === false);
     // Of no concern: the directory's own data.
     await writer.commit([set(at, "changed")], undefined);
-    await vi.waitUntil(() => seen.length === 2);
+    await vi.waitUntil(() => seen.length === 3);
     expect(frames()).toEqual(["event", "exists", "event"]);
     expect(sink.log).toEqual(["snapshot", "+extra", "+extra", "-extra"]);
   });

@@ -1,7 +1,7 @@
 import type { BackendSession, Child, ChildNode } from "@conclave/api/backend";
 import { startZooKeeper, type TestServer } from "@conclave/test-servers";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { counted, make, named, open, told } from "./directory-support.js";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { counted, make, named, open, told, until } from "./directory-support.js";
 import { Opcode } from "./frame-proxy.js";
 import { bytes, collectChildren, create, remove, set, text } from "./support.js";
 
@@ -24,22 +24,22 @@ describe("what a change costs, whatever the number of children", () => {
     frames();
     const sink = collectChildren<ChildNode>();
     session.watchChildNodes(at, sink);
-    await vi.waitUntil(() => sink.view?.size === n);
+    await until(() => sink.view?.size === n);
     const opening = frames();
     expect(opening.slice(0, 2)).toEqual(["addWatch", "getChildren"]);
     expect(opening.slice(2)).toEqual(Array(n).fill("getData"));
 
     await writer.commit([create(`${at}/extra`)], undefined);
-    await vi.waitUntil(() => sink.view?.has("extra"));
+    await until(() => sink.view?.has("extra"));
     expect(frames()).toEqual(["event", "getData"]);
     await writer.commit([set(`${at}/extra`, "changed")], undefined);
-    await vi.waitUntil(() => text(sink.view?.get("extra")?.node.data) === "changed");
+    await until(() => text(sink.view?.get("extra")?.node.data) === "changed");
     expect(frames()).toEqual(["event", "getData"]);
     await writer.commit([remove(`${at}/extra`)], undefined);
-    await vi.waitUntil(() => sink.view?.has("extra") === false);
+    await until(() => sink.view?.has("extra") === false);
     // Of no concern: the directory's own data.
     await writer.commit([set(at, "changed")], undefined);
-    await vi.waitUntil(() => seen.length === 3);
+    await until(() => seen.length === 3);
     expect(frames()).toEqual(["event", "exists", "event"]);
     expect(sink.log).toEqual(["snapshot", "+extra", "+extra", "-extra"]);
   });
@@ -54,14 +54,14 @@ describe("what a change costs, whatever the number of children", () => {
     frames();
     const sink = collectChildren<Child>();
     session.watchChildren(at, sink);
-    await vi.waitUntil(() => sink.view?.size === n);
+    await until(() => sink.view?.size === n);
     expect(frames()).toEqual(["addWatch", "getChildren"]);
 
     await writer.commit([create(`${at}/extra`)], undefined);
-    await vi.waitUntil(() => sink.view?.has("extra"));
+    await until(() => sink.view?.has("extra"));
     await writer.commit([set(`${at}/extra`, "changed")], undefined);
     await writer.commit([remove(`${at}/extra`)], undefined);
-    await vi.waitUntil(() => sink.view?.has("extra") === false);
+    await until(() => sink.view?.has("extra") === false);
     expect(seen.filter((frame) => frame === "event")).toHaveLength(3);
     expect(seen.filter((frame) => frame !== "event")).toEqual(["exists", "exists"]);
     expect(sink.log).toEqual(["snapshot", "+extra", "-extra"]);
@@ -74,15 +74,15 @@ describe("what a change costs, whatever the number of children", () => {
     const [nodes, names] = [collectChildren<ChildNode>(), collectChildren<Child>()];
     session.watchChildNodes("/deep", nodes);
     session.watchChildren("/deep", names);
-    await vi.waitUntil(() => nodes.view?.size === 2 && names.view?.size === 2);
+    await until(() => nodes.view?.size === 2 && names.view?.size === 2);
     frames();
     await make(writer, "/deep/a/new", "/deep/a/b/c/new");
     await writer.commit([set("/deep/a/b", "x")], undefined);
     await writer.commit([remove("/deep/a/new")], undefined);
-    await vi.waitUntil(() => seen.length >= 4);
+    await until(() => seen.length >= 4);
     expect(frames()).toEqual(Array(4).fill("event"));
     await writer.commit([remove("/deep/d")], undefined);
-    await vi.waitUntil(() => named(nodes.view) === "a" && named(names.view) === "a");
+    await until(() => named(nodes.view) === "a" && named(names.view) === "a");
     expect(frames()).toEqual(["event", "exists", "exists"]);
   });
 });
@@ -127,8 +127,8 @@ describe("WATCH-3 WATCH-6 what changes while it is being read ends in the right 
         await writer.commit([create(`${at}/brief`)], undefined);
         await writer.commit([remove(`${at}/brief`)], undefined);
       });
-      await vi.waitUntil(() => told(nodes.view) === "again=3,changes=2,kept=old,new=1");
-      await vi.waitUntil(() => named(names.view) === "again,changes,kept,new");
+      await until(() => told(nodes.view) === "again=3,changes=2,kept=old,new=1");
+      await until(() => named(names.view) === "again,changes,kept,new");
       expect(changed()).toBe(true);
       // The listing was newer than both.
       if (when === "before") expect([...nodes.log, ...names.log]).not.toContain("+brief");
@@ -145,7 +145,7 @@ describe("WATCH-3 WATCH-6 what changes while it is being read ends in the right 
         await writer.commit([remove(at)], undefined);
         await make(writer, `${at}/other`);
       });
-      await vi.waitUntil(() => named(nodes.view) === "other" && named(names.view) === "other");
+      await until(() => named(nodes.view) === "other" && named(names.view) === "other");
     },
   );
 
@@ -163,7 +163,7 @@ describe("WATCH-3 WATCH-6 what changes while it is being read ends in the right 
     };
     const sink = collectChildren<ChildNode>();
     session.watchChildNodes("/reading", sink);
-    await vi.waitUntil(() => changes.length === 0 && named(sink.view) === "a");
+    await until(() => changes.length === 0 && named(sink.view) === "a");
     // Read once more before anything was reported (TXN-2).
     expect(sink.log).toEqual(["snapshot"]);
   });
@@ -194,15 +194,13 @@ describe("WATCH-3 WATCH-6 what changes while it is being read ends in the right 
       reader.watchChildren("/busy", names);
       views.push({ nodes, names });
       // It waits for a quiet moment, of which there is none, for some round trips each time.
-      await vi.waitUntil(() => nodes.log.length > 5 && names.log.length > 5, { timeout: 10_000 });
+      await until(() => nodes.log.length > 5 && names.log.length > 5);
     }
     going = false;
     await writers;
     const expected = Array.from({ length: 10 }, (_, k) => `last-${k}`).sort();
     for (const { nodes, names } of views) {
-      await vi.waitUntil(
-        () => named(nodes.view) === expected.join() && named(names.view) === expected.join(),
-      );
+      await until(() => named(nodes.view) === expected.join() && named(names.view) === expected.join());
       expect(told(nodes.view)).toBe(expected.map((name) => `${name}=!`).join());
     }
   });

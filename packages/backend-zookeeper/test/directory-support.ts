@@ -1,14 +1,14 @@
 import type { BackendSession, Child, ChildNode } from "@conclave/api/backend";
 import { fourLetterWord, startProxy, type TestServer } from "@conclave/test-servers";
-import { onTestFinished } from "vitest";
+import { onTestFinished, vi } from "vitest";
 import { type FrameProxy, Opcode, startFrameProxy } from "./frame-proxy.js";
 import { create, type Opened, openSession, text } from "./support.js";
 
 /* For tests of directories, which the TypeScript driver follows by persistent recursive watches. */
 
 /** A session with the TypeScript driver. */
-export function open(hosts: string): Promise<Opened> {
-  return openSession(hosts, { driver: "typescript" });
+export function open(hosts: string, options: { readonly sessionTimeoutMs?: number } = {}): Promise<Opened> {
+  return openSession(hosts, { ...options, driver: "typescript" });
 }
 
 export async function make(session: BackendSession, ...paths: string[]): Promise<void> {
@@ -56,6 +56,11 @@ export async function proxied(server: TestServer) {
 export async function watchedPaths(server: TestServer): Promise<number> {
   const answer = await fourLetterWord(server.host, server.port, "wchs", 2_000);
   return Number(/Total watches:([0-9]+)/.exec(answer)?.[1]);
+}
+
+/** With room for a machine that has other things to do. */
+export function until(condition: () => unknown): Promise<unknown> {
+  return vi.waitUntil(condition, { timeout: 15_000, interval: 5 });
 }
 
 /** Something that a test waits for, and lets go on. */

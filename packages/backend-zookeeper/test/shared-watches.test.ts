@@ -1,7 +1,7 @@
 import type { Child, ChildNode } from "@conclave/api/backend";
 import { startZooKeeper, type TestServer } from "@conclave/test-servers";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { counted, gate, make, named, open, watchedPaths } from "./directory-support.js";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { counted, gate, make, named, open, until, watchedPaths } from "./directory-support.js";
 import { Opcode } from "./frame-proxy.js";
 import { collect, collectChildren, create, set, text } from "./support.js";
 
@@ -39,7 +39,7 @@ describe("watches on one path", () => {
       }
       // Of a child, where the watch on the directory reports the same.
       session.watchNode(`${at}/a`, other);
-      await vi.waitUntil(
+      await until(
         () =>
           nodes.view !== undefined &&
           names.view !== undefined &&
@@ -54,10 +54,10 @@ describe("watches on one path", () => {
         await writer.commit([set(at, `${round}`)], undefined);
         await writer.commit([set(`${at}/a`, `${round}`)], undefined);
         await writer.commit([create(`${at}/r${round}`)], undefined);
-        await vi.waitUntil(() => text(other.states.at(-1)?.data) === `${round}`);
-        if (own) await vi.waitUntil(() => text(node.states.at(-1)?.data) === `${round}`);
+        await until(() => text(other.states.at(-1)?.data) === `${round}`);
+        if (own) await until(() => text(node.states.at(-1)?.data) === `${round}`);
         if (children)
-          await vi.waitUntil(
+          await until(
             () =>
               nodes.view?.has(`r${round}`) === true &&
               names.view?.has(`r${round}`) === true &&
@@ -72,11 +72,11 @@ describe("watches on one path", () => {
       if (order === "node first") {
         // The children's watches end, the node's stays.
         for (const stop of stops.slice(1)) stop();
-        await vi.waitUntil(() => frames.includes("removeWatches"));
+        await until(() => frames.includes("removeWatches"));
         for (let i = 0; i < 3; i++) await shown({ children: false });
         session.watchChildNodes(at, nodes);
         session.watchChildren(at, names);
-        await vi.waitUntil(
+        await until(
           () =>
             nodes.log.filter((entry) => entry === "snapshot").length === 2 &&
             names.log.filter((entry) => entry === "snapshot").length === 2,
@@ -85,7 +85,7 @@ describe("watches on one path", () => {
         stops.at(-1)?.();
         await shown({ own: false });
         session.watchNode(at, node);
-        await vi.waitUntil(() => text(node.states.at(-1)?.data) === `${round}`);
+        await until(() => text(node.states.at(-1)?.data) === `${round}`);
       }
       for (let i = 0; i < 3; i++) await shown();
       expect([...node.failures, ...nodes.failures, ...names.failures, ...other.failures]).toEqual([]);
@@ -103,18 +103,18 @@ describe("watches on one path", () => {
       const sink = collectChildren<Child>();
       const stop =
         i % 2 === 0 ? session.watchChildren("/views", sink) : session.watchChildNodes("/views", sink);
-      await vi.waitUntil(() => sink.view?.size === 2);
+      await until(() => sink.view?.size === 2);
       stop();
     }
-    await vi.waitUntil(async () => (await watchedPaths(server)) === before + 1);
+    await until(async () => (await watchedPaths(server)) === before + 1);
     await make(writer, "/views/c");
-    await vi.waitUntil(() => named(kept.view) === "a,b,c");
+    await until(() => named(kept.view) === "a,b,c");
     stopKept();
-    await vi.waitUntil(async () => (await watchedPaths(server)) === before);
+    await until(async () => (await watchedPaths(server)) === before);
     const again = collectChildren<ChildNode>();
     session.watchChildNodes("/views", again);
     await make(writer, "/views/d");
-    await vi.waitUntil(() => named(again.view) === "a,b,c,d");
+    await until(() => named(again.view) === "a,b,c,d");
     expect(kept.log).toEqual(["snapshot", "+c"]);
   });
 
@@ -129,12 +129,12 @@ describe("watches on one path", () => {
       const sink = collect();
       return { sink, stop: session.watchNode(i % 2 === 0 ? `/waits/none-${i}` : "/waits/a", sink) };
     });
-    await vi.waitUntil(() => stops.every(({ sink }) => sink.states.length === 1));
-    await vi.waitUntil(async () => (await watchedPaths(server)) === before + 501);
+    await until(() => stops.every(({ sink }) => sink.states.length === 1));
+    await until(async () => (await watchedPaths(server)) === before + 501);
     for (const { stop } of stops) stop();
-    await vi.waitUntil(async () => (await watchedPaths(server)) === before + 1);
+    await until(async () => (await watchedPaths(server)) === before + 1);
     await writer.commit([set("/waits/a", "1")], undefined);
-    await vi.waitUntil(() => text(kept.states.at(-1)?.data) === "1");
+    await until(() => text(kept.states.at(-1)?.data) === "1");
   });
 
   test("a watch that is stopped while its read is under way is removed, too", async () => {
@@ -152,13 +152,13 @@ describe("watches on one path", () => {
     };
     const sink = collect();
     const stop = session.watchNode("/stopped", sink);
-    await vi.waitUntil(() => asked);
+    await until(() => asked);
     stop();
     // Longer than what is unused is left.
     await new Promise((resolve) => setTimeout(resolve, 700));
     expect(await watchedPaths(server)).toBe(before + 1);
     held.open();
-    await vi.waitUntil(async () => (await watchedPaths(server)) === before);
+    await until(async () => (await watchedPaths(server)) === before);
     expect(sink.states).toEqual([]);
   });
 });
@@ -173,17 +173,17 @@ describe("watches that are wanted again", () => {
     const { session, frames } = await counted(server);
     const [first, names, node] = [collect(), collectChildren<Child>(), collect()];
     const stops = [session.watchNode("/again", first), session.watchChildren("/again/a", names)];
-    await vi.waitUntil(() => first.states.length === 1 && names.view !== undefined);
+    await until(() => first.states.length === 1 && names.view !== undefined);
     for (const stop of stops) stop();
     const again = collectChildren<Child>();
     session.watchNode("/again", node);
     session.watchChildren("/again/a", again);
-    await vi.waitUntil(() => node.states.length === 1 && again.view !== undefined);
+    await until(() => node.states.length === 1 && again.view !== undefined);
     await longer();
     expect(frames()).not.toContain("removeWatches");
     await writer.commit([set("/again", "1")], undefined);
     await make(writer, "/again/a/b");
-    await vi.waitUntil(() => text(node.states.at(-1)?.data) === "1" && again.view?.has("b") === true);
+    await until(() => text(node.states.at(-1)?.data) === "1" && again.view?.has("b") === true);
     expect(first.states).toHaveLength(1);
     expect(names.log).toEqual(["snapshot"]);
   });
@@ -194,7 +194,7 @@ describe("watches that are wanted again", () => {
     const { session, proxy } = await counted(server);
     const names = collectChildren<Child>();
     const stop = session.watchChildren("/standin", names);
-    await vi.waitUntil(() => names.view !== undefined);
+    await until(() => names.view !== undefined);
     const held = gate();
     let removed = false;
     proxy.onReply = async ({ opcode }) => {
@@ -208,11 +208,11 @@ describe("watches that are wanted again", () => {
     const node = collect();
     session.watchNode("/standin", node);
     stop();
-    await vi.waitUntil(() => removed);
+    await until(() => removed);
     held.open();
-    await vi.waitUntil(() => node.states.length === 1);
+    await until(() => node.states.length === 1);
     await session.get("/", { linearizable: true });
     await writer.commit([set("/standin", "1")], undefined);
-    await vi.waitUntil(() => text(node.states.at(-1)?.data) === "1");
+    await until(() => text(node.states.at(-1)?.data) === "1");
   });
 });

@@ -1,13 +1,12 @@
 import { connect } from "@conclave/api";
 import { etcd } from "@conclave/backend-etcd";
 import { redis } from "@conclave/backend-redis";
-import { zookeeper } from "@conclave/backend-zookeeper";
+import { type DriverName, zookeeper } from "@conclave/backend-zookeeper";
 import type { TestServer } from "@conclave/test-servers";
 import { connect as connectClient } from "@conclave/zookeeper-client";
 import { Etcd3 } from "etcd3";
 import { Redis } from "ioredis";
 import nodeZooKeeperClient from "node-zookeeper-client";
-import ZooKeeper from "zookeeper";
 
 /** The same three operations, by whichever client. */
 export interface RawClient {
@@ -102,25 +101,9 @@ export async function redisClients({ url }: TestServer): Promise<RawClient[]> {
 
 /** What can be measured on ZooKeeper; the first is what the others are compared with. */
 export async function zookeeperClients({ url }: TestServer): Promise<RawClient[]> {
-  const client = await plainZooKeeper(url);
   const script = await plainJavaScript(url);
-  const typed = await connectClient({ servers: url, sessionTimeoutMs });
-  const drivers = ["typescript", "native"] as const;
-  const coordinators = await Promise.all(
-    drivers.map((driver) => connect(zookeeper({ hosts: url, driver }), { sessionTimeoutMs })),
-  );
-  const anyVersion = -1;
-  return [
-    {
-      name: "zookeeper",
-      get: (key) => client.get(key, false),
-      set: (key) => client.set(key, data, anyVersion),
-      create: (key) => client.create(key, data, 0),
-      remove: (key) => client.delete_(key, anyVersion),
-      async close() {
-        client.close();
-      },
-    },
+  const client = await connectClient({ servers: url, sessionTimeoutMs });
+  const clients: RawClient[] = [
     {
       name: "node-zookeeper-client",
       get: (key) => promised((done) => script.getData(key, done)),
@@ -133,21 +116,17 @@ export async function zookeeperClients({ url }: TestServer): Promise<RawClient[]
     },
     {
       name: "@conclave/zookeeper-client",
-      get: (key) => typed.getData(key),
-      set: (key) => typed.setData(key, data),
-      create: (key) => typed.create(key, data),
-      remove: (key) => typed.delete(key),
-      close: () => typed.close(),
+      get: (key) => client.getData(key),
+      set: (key) => client.setData(key, data),
+      create: (key) => client.create(key, data),
+      remove: (key) => client.delete(key),
+      close: () => client.close(),
     },
-    ...coordinators.map((coordinator, index) => ({
-      name: `conclave, ${drivers[index]}`,
-      get: (key: string) => coordinator.get(key),
-      set: (key: string) => coordinator.set(key, data),
-      create: (key: string) => coordinator.create(key, data),
-      remove: (key: string) => coordinator.delete(key),
-      close: () => coordinator.close(),
-    })),
+    await throughConclave("conclave", url, "typescript"),
   ];
+  const native = await nativeZooKeeper(url);
+  if (native === undefined) return clients;
+  return [native, ...clients, await throughConclave("conclave, native driver", url, "native")];
 }
 
 /** `node-zookeeper-client` takes callbacks. */
@@ -165,16 +144,61 @@ function plainJavaScript(url: string) {
   });
 }
 
-function plainZooKeeper(url: string) {
-  const client = new ZooKeeper.Promise({
+async function throughConclave(name: string, hosts: string, driver: DriverName): Promise<RawClient> {
+  const coordinator = await connect(zookeeper({ hosts, driver }), { sessionTimeoutMs });
+  return {
+    name,
+    get: (key) => coordinator.get(key),
+    set: (key) => coordinator.set(key, data),
+    create: (key) => coordinator.create(key, data),
+    remove: (key) => coordinator.delete(key),
+    close: () => coordinator.close(),
+  };
+}
+
+/** The part of the npm package `zookeeper` that is used here. It need not be installed. */
+interface NativeClient {
+  once(event: "connect", listener: () => void): void;
+  init(options: object): void;
+  get(path: string, watch: boolean): Promise<unknown>;
+  set(path: string, data: Buffer, version: number): Promise<unknown>;
+  create(path: string, data: Buffer, flags: number): Promise<unknown>;
+  delete_(path: string, version: number): Promise<unknown>;
+  close(): void;
+}
+interface NativePackage {
+  readonly default: { readonly Promise: new (options: object) => NativeClient };
+}
+
+const nativePackage: string = "zookeeper";
+
+async function nativeZooKeeper(url: string): Promise<RawClient | undefined> {
+  let module: NativePackage;
+  try {
+    module = (await import(nativePackage)) as NativePackage;
+  } catch {
+    return undefined;
+  }
+  const client = new module.default.Promise({
     connect: url,
     timeout: sessionTimeoutMs,
     debug_level: 1,
     host_order_deterministic: true,
     data_as_buffer: true,
   });
-  return new Promise<typeof client>((resolve) => {
-    client.once("connect", () => resolve(client));
+  await new Promise<void>((resolve) => {
+    client.once("connect", resolve);
     client.init({});
   });
+  const anyVersion = -1;
+  return {
+    name: nativePackage,
+    get: (key) => client.get(key, false),
+    set: (key) => client.set(key, data, anyVersion),
+    create: (key) => client.create(key, data, 0),
+    remove: (key) => client.delete_(key, anyVersion),
+    async close() {
+      client.close();
+    },
+  };
 }

@@ -1,6 +1,7 @@
 import {
   type Backend,
   type BackendSession,
+  type Capabilities,
   ConclaveError,
   type OpenOptions,
   systemClock,
@@ -19,13 +20,19 @@ import { Watches } from "./watch.js";
 const CLOSE_AFTER_FAILURE_MS = 1_000;
 const drivers: Readonly<Record<DriverName, Driver>> = { native: nativeDriver, typescript: typescriptDriver };
 
+/** By what each driver can do. */
+const capabilities: Readonly<Record<DriverName, Capabilities>> = {
+  typescript: { transactions: true, guardedWrites: "transaction", fencing: "strict", durable: true },
+  native: { transactions: false, guardedWrites: "session", fencing: "strict", durable: true },
+};
+
 /**
- * Apache ZooKeeper 3.5 or later, through the npm package `zookeeper`, which has to be installed beside this one and
- * is compiled at install.
+ * Apache ZooKeeper 3.5 or later, through `@conclave/zookeeper-client`, or with `driver: "native"` through the npm package
+ * `zookeeper`, which then has to be installed beside this one and is compiled at install.
  *
- * Sessions, ephemeral nodes, versions, sequences and watches are ZooKeeper's own. Reads may be stale unless
- * `linearizable`. Not guaranteed: transactions (the package lacks `multi`), and that a guarded write is judged in one
- * step with its guard (see `capabilities`).
+ * Sessions, ephemeral nodes, versions, sequences, transactions and watches are ZooKeeper's own. Reads may be stale unless
+ * `linearizable`. Not guaranteed with the native driver: transactions (the package lacks `multi`), and that a guarded write is
+ * judged in one step with its guard (see `capabilities`).
  *
  * Throws `INVALID_ARGUMENT` at once for wrong or unknown options.
  */
@@ -33,7 +40,7 @@ export function zookeeper(options: ZooKeeperOptions): Backend {
   const configuration = parseOptions(options);
   return {
     name: "zookeeper",
-    capabilities: { transactions: false, guardedWrites: "session", fencing: "strict", durable: true },
+    capabilities: capabilities[configuration.driver],
     clock: systemClock,
     open: (openOptions) => open(drivers[configuration.driver], configuration, openOptions),
   };

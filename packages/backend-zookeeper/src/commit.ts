@@ -8,15 +8,16 @@ import {
   type OperationResult,
   type SetOperation,
 } from "@conclave/api/backend";
+import { commitTogether } from "./commit-together.js";
 import { create, uniqueTag } from "./create.js";
-import type { Stat } from "./driver.js";
 import { Code, toConclaveError, ZooKeeperError } from "./errors.js";
+import { judge } from "./guard.js";
 import type { Link } from "./link.js";
 import { type Namespace, parentOf, sequenceOf } from "./paths.js";
 
 const ANY_VERSION = -1;
 
-/** Single writes. The native client has no `multi`, so there are no transactions. */
+/** Writes: single ones as such, several or guarded ones as one transaction where the driver has any. */
 export class Commits {
   readonly #link: Link;
   readonly #namespace: Namespace;
@@ -32,8 +33,12 @@ export class Commits {
   ): Promise<readonly OperationResult[]> {
     const [operation, ...more] = operations;
     if (operation === undefined) return [];
-    if (more.length > 0) {
-      throw new ConclaveError("UNSUPPORTED", "the native ZooKeeper client has no transactions (multi)");
+    if (more.length > 0 || guard !== undefined) {
+      const { multi } = this.#link.require(operation.path);
+      if (multi !== undefined) return commitTogether(this.#link, this.#namespace, operations, guard);
+      if (more.length > 0) {
+        throw new ConclaveError("UNSUPPORTED", "the native ZooKeeper client has no transactions (multi)");
+      }
     }
     if (guard !== undefined) await this.#judge(guard);
     try {
@@ -45,21 +50,7 @@ export class Commits {
 
   /** The server refuses the write itself only if the session has ended; an entry deleted from outside is seen here. */
   async #judge(guard: Guard): Promise<void> {
-    const connection = this.#link.require(guard.path);
-    const path = this.#namespace.toStore(guard.path);
-    let stat: Stat | undefined;
-    try {
-      const synced = connection.sync(path);
-      [, stat] = await Promise.all([synced, connection.exists(path, { watch: false })]);
-    } catch (error) {
-      // A read that failed: the write was not sent.
-      throw toConclaveError(error, guard.path, { outcome: "not-applied" });
-    }
-    if (stat?.czxid !== guard.createRevision || stat.ephemeralOwner !== connection.session.id) {
-      throw new ConclaveError("NOT_HELD", `${guard.path} no longer stands for this session`, {
-        path: guard.path,
-      });
-    }
+    await judge(this.#link.require(guard.path), this.#namespace, guard);
   }
 
   #apply(operation: Operation, guard: Guard | undefined): Promise<OperationResult> {
@@ -91,8 +82,8 @@ export class Commits {
       );
       return {
         type: "create",
-        path: this.#namespace.fromStore(made),
-        sequence: sequential ? sequenceOf(made) : undefined,
+        path: this.#namespace.fromStore(made.path),
+        sequence: sequential ? sequenceOf(made.path) : undefined,
       };
     } catch (error) {
       if (!ZooKeeperError.is(error, Code.NONODE)) throw error;

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { ConclaveError } from "@conclave/api/backend";
-import type { Connection, CreateRequest } from "./driver.js";
+import type { Connection, Created, CreateRequest } from "./driver.js";
 import { Code, isContactLost, isOutcomeUnknown, toConclaveError, ZooKeeperError } from "./errors.js";
 import type { Link } from "./link.js";
 import { ancestorsOf, join, parentOf } from "./paths.js";
@@ -22,7 +22,7 @@ export interface Creation extends CreateRequest {
 }
 
 /** Sends the request on a connection; lets callers pipeline others behind it. */
-export type SendCreate = (connection: Connection) => Promise<string>;
+export type SendCreate = (connection: Connection) => Promise<Created>;
 
 /**
  * Creates a node, exactly one (OUT-3). When the reply to an ephemeral or sequential create is lost, the new
@@ -34,33 +34,57 @@ export async function create(
   creation: Creation,
   send: SendCreate,
   beforeRepeat: () => Promise<void> = async () => {},
-): Promise<string> {
-  const company = companyOf(link, creation.path);
-  company.size += 1;
-  company.crowded ||= company.size > 1;
-  try {
-    return await createKnowing(company, link, creation, send, beforeRepeat);
-  } finally {
-    company.size -= 1;
-    if (company.size === 0) underWay.get(link)?.delete(creation.path);
-  }
+): Promise<Created> {
+  return inCompany(link, [creation.path], (company) =>
+    createKnowing(company, link, creation, send, beforeRepeat),
+  );
+}
+
+/** Whether others of the same session create at the same path at the same time: what they made can't be told apart when replies are lost. */
+export interface Company {
+  readonly crowded: boolean;
 }
 
 /** The creates of one path that are under way in one session. */
-interface Company {
+interface Crowd {
   size: number;
-  /** There was more than one: what they made can't be told apart when replies are lost. */
   crowded: boolean;
 }
 
-const underWay = new WeakMap<Link, Map<string, Company>>();
+/** Runs what creates nodes at these paths. */
+export async function inCompany<T>(
+  link: Link,
+  paths: readonly string[],
+  run: (company: Company) => Promise<T>,
+): Promise<T> {
+  const crowds = paths.map((path) => crowdOf(link, path));
+  for (const crowd of crowds) {
+    crowd.size += 1;
+    crowd.crowded ||= crowd.size > 1;
+  }
+  const company = {
+    get crowded() {
+      return crowds.some((crowd) => crowd.crowded);
+    },
+  };
+  try {
+    return await run(company);
+  } finally {
+    for (const [index, crowd] of crowds.entries()) {
+      crowd.size -= 1;
+      if (crowd.size === 0) underWay.get(link)?.delete(paths[index] ?? "");
+    }
+  }
+}
 
-function companyOf(link: Link, path: string): Company {
-  const byPath = underWay.get(link) ?? new Map<string, Company>();
+const underWay = new WeakMap<Link, Map<string, Crowd>>();
+
+function crowdOf(link: Link, path: string): Crowd {
+  const byPath = underWay.get(link) ?? new Map<string, Crowd>();
   underWay.set(link, byPath);
-  const company = byPath.get(path) ?? { size: 0, crowded: false };
-  byPath.set(path, company);
-  return company;
+  const crowd = byPath.get(path) ?? { size: 0, crowded: false };
+  byPath.set(path, crowd);
+  return crowd;
 }
 
 async function createKnowing(
@@ -69,7 +93,7 @@ async function createKnowing(
   creation: Creation,
   send: SendCreate,
   beforeRepeat: () => Promise<void>,
-): Promise<string> {
+): Promise<Created> {
   const resolvable = creation.ephemeral || creation.sequential;
   let connection = link.require(creation.path);
   const zxidBefore = link.lastZxid;
@@ -81,7 +105,7 @@ async function createKnowing(
     }
     for (;;) {
       connection = await reconnected(link, creation.path);
-      let found: string | typeof undecided | undefined;
+      let found: Created | typeof undecided | undefined;
       try {
         found = await find(connection, creation, zxidBefore, company);
         if (found === undefined) await beforeRepeat();
@@ -110,11 +134,17 @@ function unresolved(error: unknown, path: string): unknown {
  * Ancestors may go again before they are used: others delete them, and the server itself deletes empty containers, as which
  * Apache Curator makes all of its parents.
  */
-async function createOnce(connection: Connection, creation: Creation, send: SendCreate): Promise<string> {
+async function createOnce(connection: Connection, creation: Creation, send: SendCreate): Promise<Created> {
   for (let attempt = 1; ; attempt++) {
     try {
-      if (attempt > 1) await makeAncestors(connection, creation.path);
-      return await send(connection);
+      if (attempt === 1) return await send(connection);
+      // Sent together: they take effect in this order.
+      const [ancestors, node] = await Promise.allSettled([
+        makeAncestors(connection, creation.path),
+        send(connection),
+      ]);
+      if (node.status === "fulfilled") return node.value;
+      throw ancestors.status === "rejected" ? ancestors.reason : node.reason;
     } catch (error) {
       if (!creation.parents || !ZooKeeperError.is(error, Code.NONODE) || attempt === MAX_ATTEMPTS)
         throw error;
@@ -124,7 +154,8 @@ async function createOnce(connection: Connection, creation: Creation, send: Send
 
 /** Makes the ancestors of a path, persistent and empty. */
 export async function makeAncestors(connection: Connection, path: string): Promise<void> {
-  for (const ancestor of ancestorsOf(path)) await makeNode(connection, ancestor);
+  // Sent together: they take effect in this order.
+  await Promise.all(ancestorsOf(path).map((ancestor) => makeNode(connection, ancestor)));
 }
 
 async function makeNode(connection: Connection, path: string): Promise<void> {
@@ -138,7 +169,7 @@ async function makeNode(connection: Connection, path: string): Promise<void> {
   }
 }
 
-async function reconnected(link: Link, path: string): Promise<Connection> {
+export async function reconnected(link: Link, path: string): Promise<Connection> {
   try {
     return await link.connected();
   } catch (error) {
@@ -156,18 +187,18 @@ async function find(
   creation: Creation,
   zxidBefore: bigint,
   company: Company,
-): Promise<string | typeof undecided | undefined> {
+): Promise<Created | typeof undecided | undefined> {
   const { path, tag } = creation;
   if (tag !== undefined) {
     const parent = parentOf(path);
     const names = await connection.children(parent, { watch: false });
     const name = names?.find((candidate) => candidate.includes(tag));
-    return name === undefined ? undefined : join(parent, name);
+    return name === undefined ? undefined : { path: join(parent, name), stat: undefined };
   }
   const stat = await connection.exists(path, { watch: false });
   if (stat === undefined) return undefined;
   if (stat.czxid <= zxidBefore) throw new ZooKeeperError(Code.NODEEXISTS, { sent: true });
-  if (stat.ephemeralOwner === connection.session.id && !company.crowded) return path;
+  if (stat.ephemeralOwner === connection.session.id && !company.crowded) return { path, stat };
   // Made during the call by another one: after ours was deleted, or before ours was tried.
   return undecided;
 }

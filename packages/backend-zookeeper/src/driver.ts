@@ -1,7 +1,9 @@
+import type { ConnectionOptions } from "node:tls";
+
 /*
  * What the backend needs of a ZooKeeper client: one connection to one server at a time. Everything that spans
  * connections (reconnecting, setting watches again, resolving lost replies) is done once, above, for every driver.
- * What only some drivers can do is an optional method here.
+ * What only some drivers can do is optional here (`multi`, `acknowledgedMs`, the stat of what was created).
  */
 
 /** The id and password under which a session is taken up again on another connection, in hex. */
@@ -64,6 +66,54 @@ export interface CreateRequest {
   readonly sequential: boolean;
 }
 
+/** A node that was just made. */
+export interface Created {
+  readonly path: string;
+  /** `undefined` where the driver is not told. */
+  readonly stat: Stat | undefined;
+}
+
+/** One of those that take effect together, or none. `version` -1 for any. */
+export type MultiOperation =
+  | ({ readonly type: "create" } & CreateRequest)
+  | { readonly type: "set"; readonly path: string; readonly data: Uint8Array; readonly version: number }
+  | { readonly type: "delete"; readonly path: string; readonly version: number }
+  | { readonly type: "check"; readonly path: string; readonly version: number };
+
+export type MultiResult =
+  | { readonly type: "create"; readonly path: string }
+  | { readonly type: "set"; readonly stat: Stat }
+  | { readonly type: "delete" }
+  | { readonly type: "check" };
+
+/** One entry of an access control list, as ZooKeeper has them. */
+export interface AclEntry {
+  /** 1 read, 2 write, 4 create, 8 delete, 16 administer; their sum. */
+  readonly permissions: number;
+  /** For example `"digest"`. */
+  readonly scheme: string;
+  /** For example `"user:"` and the hash of its password. */
+  readonly id: string;
+}
+
+/** Who a client says to be, proved by SASL's mechanism DIGEST-MD5. */
+export interface Sasl {
+  readonly mechanism: "DIGEST-MD5";
+  readonly username: string;
+  readonly password: string;
+}
+
+/** Options of Node's `tls.connect`: `ca`, `cert`, `key`, `passphrase`, `servername`, `rejectUnauthorized` and so on. */
+export type Tls = Omit<ConnectionOptions, "host" | "port" | "path" | "socket" | "timeout">;
+
+/** How connections are made secure, beyond `auth`. Only some drivers know how. */
+export interface Security {
+  readonly tls: Tls | undefined;
+  readonly sasl: Sasl | undefined;
+  /** Of all nodes that are created; `undefined`: open to all. */
+  readonly acl: readonly AclEntry[] | undefined;
+}
+
 export interface ConnectionObserver {
   /** A watch fired, and no longer stands. Reported before the reply of any read that sees the change. */
   fired(kind: WatchKind, path: string): void;
@@ -78,6 +128,7 @@ export interface ConnectOptions extends Host {
   /** The session to take up again; `undefined` for a new one. */
   readonly resume: SessionKey | undefined;
   readonly auth: readonly Auth[];
+  readonly security: Security;
   /** Bounds the attempt. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
@@ -112,11 +163,17 @@ export interface Connection {
   watchDirectory?(path: string): Promise<boolean>;
   /** Ends a watch at the server, if it stands. Not while a read with a watch of this kind on this path is under way. */
   unwatch?(kind: WatchKind | "directory", path: string): void;
-  /** Resolves with the path of the new node. */
-  create(request: CreateRequest): Promise<string>;
+  create(request: CreateRequest): Promise<Created>;
   /** `version` -1 for any. */
   set(path: string, data: Uint8Array, version: number): Promise<Stat>;
   delete(path: string, version: number): Promise<void>;
+  /** All or nothing. The error tells which operation failed. `undefined` where the driver lacks it. */
+  readonly multi: ((operations: readonly MultiOperation[]) => Promise<readonly MultiResult[]>) | undefined;
+  /**
+   * When what the server has answered last was sent, by the monotonic clock; requests and pings count. `undefined` where the
+   * driver does not tell.
+   */
+  readonly acknowledgedMs: number | undefined;
   /** Makes the server catch up with the leader before it answers what is asked after this call. */
   sync(path: string): Promise<void>;
   /** Ends the session at the server, and the connection. */

@@ -15,6 +15,7 @@ export const Code = {
   NODEEXISTS: -110,
   NOTEMPTY: -111,
   SESSIONEXPIRED: -112,
+  INVALIDACL: -114,
   AUTHFAILED: -115,
   CLOSING: -116,
   SESSIONMOVED: -118,
@@ -22,17 +23,31 @@ export const Code = {
 
 const names = new Map<number, string>(Object.entries(Code).map(([name, code]) => [code, name]));
 
+export interface ZooKeeperErrorOptions {
+  readonly sent: boolean;
+  readonly message?: string;
+  readonly operation?: number | undefined;
+  readonly cause?: unknown;
+}
+
 /** What a driver rejects with: a code, and whether the request may have reached the server. */
 export class ZooKeeperError extends Error {
   override readonly name = "ZooKeeperError";
   readonly code: number;
   readonly sent: boolean;
+  /** Of a `multi`: the index of the operation that failed. */
+  readonly operation: number | undefined;
 
-  constructor(code: number, options: { readonly sent: boolean; readonly message?: string; cause?: unknown }) {
+  constructor(code: number, options: ZooKeeperErrorOptions) {
     const text = options.message ?? `ZooKeeper answered ${names.get(code) ?? "with an unknown code"}`;
     super(`${text} (${code})`, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.sent = options.sent;
+    this.operation = options.operation;
+  }
+
+  static of(error: unknown): ZooKeeperError | undefined {
+    return error instanceof ZooKeeperError ? error : undefined;
   }
 
   static is(error: unknown, code: number): error is ZooKeeperError {
@@ -90,6 +105,11 @@ export function toConclaveError(error: unknown, path: string, details: ErrorDeta
       return fail("ACCESS_DENIED", `ZooKeeper denies access to ${path}`);
     case Code.AUTHFAILED:
       return fail("ACCESS_DENIED", "ZooKeeper refused the credentials");
+    case Code.INVALIDACL:
+      return fail(
+        "ACCESS_DENIED",
+        "ZooKeeper takes the access control list from nobody with these credentials",
+      );
     case Code.SESSIONEXPIRED:
       return fail("SESSION_LOST", "ZooKeeper says that the session is over");
     case Code.BADARGUMENTS:

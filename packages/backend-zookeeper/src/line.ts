@@ -9,6 +9,7 @@ import {
   type Ticket,
 } from "@conclave/api/backend";
 import { create } from "./create.js";
+import type { Created } from "./driver.js";
 import { entryNamePrefix, inOrder, labelOf } from "./entry-names.js";
 import { Code, isContactLost, toConclaveError, ZooKeeperError } from "./errors.js";
 import type { Link } from "./link.js";
@@ -48,7 +49,7 @@ export class Lines {
       try {
         return await this.#ticket(line, own, listing, look);
       } catch (error) {
-        await this.#takeBack(own);
+        await this.#takeBack(own.path);
         throw error;
       }
     } catch (error) {
@@ -123,15 +124,23 @@ export class Lines {
     }
   }
 
-  /** The create gives no revision, so that it is read; and once more if contact breaks in between. */
+  /** Where the create did not tell its revision, it is read; and once more if contact breaks in between. */
   async #ticket(
     line: string,
-    own: string,
+    { path: own, stat: made }: Created,
     listing: Promise<readonly string[] | undefined> | undefined,
     look: LookAhead,
   ): Promise<Ticket> {
     const path = this.#namespace.fromStore(own);
     let names = await settled(listing);
+    const told = (createRevision: bigint, listed: readonly string[]): Ticket => ({
+      line,
+      path,
+      createRevision,
+      ahead: aheadOf(line, own, listed, look),
+      followed: inOrder(listed).at(-1) !== nameOf(own),
+    });
+    if (made !== undefined && names?.includes(nameOf(own)) === true) return told(made.czxid, names);
     for (;;) {
       const connection = await this.#link.connected();
       try {
@@ -145,14 +154,7 @@ export class Lines {
         if (stat === undefined || listed?.includes(nameOf(own)) !== true) {
           throw new ConclaveError("NOT_HELD", `${path} was deleted at once`, { path });
         }
-        const ahead = aheadOf(line, own, listed, look);
-        return {
-          line,
-          path,
-          createRevision: stat.czxid,
-          ahead,
-          followed: inOrder(listed).at(-1) !== nameOf(own),
-        };
+        return told(stat.czxid, listed);
       } catch (error) {
         if (!isContactLost(error)) throw error;
         names = undefined;

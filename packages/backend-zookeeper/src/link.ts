@@ -183,6 +183,7 @@ export class Link {
       ...rest,
       ...host,
       auth: this.#options.configuration.auth,
+      security: this.#options.configuration.security,
       observer,
     });
     if (closedEarly !== undefined) throw closedEarly.cause;

@@ -1,6 +1,7 @@
 import type {
   Auth,
   Connection,
+  Created,
   CreateRequest,
   GrantedSession,
   NodeData,
@@ -24,6 +25,9 @@ export interface NativeObserver {
 
 /** One native instance for the time of one connection. It is never called again after that. */
 export class NativeConnection implements Connection {
+  /** The package has neither. */
+  readonly multi = undefined;
+  readonly acknowledgedMs = undefined;
   readonly #native: NativeHandle;
   readonly #relay: Relay;
   readonly #observer: NativeObserver;
@@ -113,10 +117,12 @@ export class NativeConnection implements Connection {
     });
   }
 
-  create(request: CreateRequest): Promise<string> {
+  create(request: CreateRequest): Promise<Created> {
     const flags = (request.ephemeral ? EPHEMERAL : 0) | (request.sequential ? SEQUENCE : 0);
     return this.#call((done) =>
-      this.#native.a_create(request.path, toBuffer(request.data), flags, (rc, _text, path) => done(rc, path)),
+      this.#native.a_create(request.path, toBuffer(request.data), flags, (rc, _text, path) =>
+        done(rc, { path, stat: undefined }),
+      ),
     );
   }
 

@@ -55,17 +55,24 @@ export interface NativeOptions {
   readonly client_password?: string;
 }
 
+/** The part of the package that is used. Its own types are not: where it is not installed, this is compiled all the same. */
+interface NativePackage {
+  readonly default: new (config: object) => { readonly native: NativeHandle };
+}
+
+const packageName: string = "zookeeper";
+
 /** Loads the package when it is first needed, so that a program without it can still import this one. */
 export async function loadNative(): Promise<() => NativeHandle> {
   try {
-    const { default: ZooKeeper } = await import("zookeeper");
-    return () => (new ZooKeeper({}) as unknown as { readonly native: NativeHandle }).native;
+    const { default: ZooKeeper } = (await import(packageName)) as NativePackage;
+    return () => new ZooKeeper({}).native;
   } catch (cause) {
     throw new ConclaveError(
       "UNSUPPORTED",
-      "The npm package `zookeeper` is missing or was not compiled. It is an optional dependency, built at install: " +
-        "install a C toolchain (Debian: apt-get install build-essential python3), then `npm install zookeeper` " +
-        "or `npm rebuild zookeeper`.",
+      "The npm package `zookeeper` is missing or was not compiled. The native driver needs it: install a C toolchain " +
+        "(Debian: apt-get install build-essential cmake python3), then `npm install zookeeper` or `npm rebuild zookeeper`. " +
+        'The driver "typescript" does not need it.',
       { cause },
     );
   }

@@ -1,19 +1,30 @@
 import { ConclaveError, checkDuration, rejectUnknownOptions, showOption } from "@conclave/api/backend";
-import type { Auth, Host } from "./driver.js";
+import type { Auth, Host, Sasl, Security, Tls } from "./driver.js";
+import { type Acl, hidden, parseSecurity } from "./security.js";
 
 export interface ZooKeeperOptions {
   /** The servers, as `["10.0.0.1:2181", "10.0.0.2"]` or `"10.0.0.1:2181,10.0.0.2"`. The port defaults to 2181. */
   readonly hosts: readonly string[] | string;
   /**
    * Credentials that every connection presents, for example `{ scheme: "digest", auth: "user:password" }`. They open
-   * nodes that others have protected; nodes that this backend creates are open to all (`world:anyone`).
+   * nodes that others have protected; who may use the nodes that this backend creates is said by `acl`.
    */
   readonly auth?: Auth | readonly Auth[];
+  /** Credentials that every connection proves by SASL's mechanism DIGEST-MD5, to a server that knows them by its JAAS file. Needs `driver: "typescript"`. */
+  readonly sasl?: Sasl;
+  /** Connect by TLS, with these options of Node's `tls.connect`. Default: plain TCP. Needs `driver: "typescript"`. */
+  readonly tls?: Tls;
+  /**
+   * Who may use the nodes that this backend creates: all of them, also parents that are made on the way and entries of lines.
+   * `"open"`, everybody; `"creator-all"`, whoever presents the same credentials (`auth`, `sasl` or a certificate), and nobody else;
+   * or a list as ZooKeeper has them. Nodes that exist keep what they have. Default `"open"`; others need `driver: "typescript"`.
+   */
+  readonly acl?: Acl;
   /** How long one server may take to answer when a session is opened; less when the time to connect would not do for every server. Default 5,000. */
   readonly connectTimeoutMs?: number;
   /**
-   * Which client speaks to the servers: `"native"`, the npm package `zookeeper`, or `"typescript"`,
-   * `@conclave/zookeeper-client`. Default `"native"`.
+   * Which client speaks to the servers: `"typescript"`, `@conclave/zookeeper-client`, or `"native"`, the npm package
+   * `zookeeper`, which is installed beside this one, is compiled then, and can do less (see `capabilities`). Default `"typescript"`.
    */
   readonly driver?: DriverName;
 }
@@ -24,28 +35,35 @@ export type DriverName = "native" | "typescript";
 export interface Configuration {
   readonly hosts: readonly Host[];
   readonly auth: readonly Auth[];
+  readonly security: Security;
   readonly connectTimeoutMs: number;
   readonly driver: DriverName;
 }
 
+const optionNames: readonly (keyof ZooKeeperOptions)[] = [
+  ...(["hosts", "auth", "sasl", "tls", "acl", "connectTimeoutMs", "driver"] as const),
+];
 const DEFAULT_PORT = 2181;
 const DEFAULT_CONNECT_TIMEOUT_MS = 5_000;
 
 export function parseOptions(options: ZooKeeperOptions): Configuration {
   if (typeof options !== "object" || options === null) invalid(`takes an object, not ${showOption(options)}`);
-  rejectUnknownOptions("zookeeper", options, ["hosts", "auth", "connectTimeoutMs", "driver"]);
+  rejectUnknownOptions("zookeeper", options, optionNames);
   const { connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = options;
   checkDuration("zookeeper: connectTimeoutMs", connectTimeoutMs, 1);
-  const { driver = "native" } = options;
+  const { driver = "typescript" } = options;
   if (driver !== "native" && driver !== "typescript") {
     invalid(`driver must be "native" or "typescript", not ${showOption(driver)}`);
   }
-  return {
-    hosts: parseHosts(options.hosts),
-    auth: parseAuth(options.auth ?? []),
-    connectTimeoutMs,
-    driver,
-  };
+  const hosts = parseHosts(options.hosts);
+  const auth = parseAuth(options.auth ?? []);
+  const security = parseSecurity(options, auth);
+  const { tls, sasl, acl } = security;
+  if (driver === "native" && (tls ?? sasl ?? acl) !== undefined) {
+    const name = tls !== undefined ? "tls" : sasl !== undefined ? "sasl" : "acl";
+    invalid(`the native driver has no ${name}; use driver: "typescript"`);
+  }
+  return { hosts, auth, security, connectTimeoutMs, driver };
 }
 
 function parseHosts(hosts: unknown): readonly Host[] {
@@ -82,7 +100,7 @@ function parseAuth(auth: Auth | readonly Auth[]): readonly Auth[] {
     // The value is not shown: it may hold a password.
     if (!isAuth(entry)) invalid("auth must be { scheme, auth }, both strings that are not empty");
     rejectUnknownOptions("zookeeper: auth", entry, ["scheme", "auth"]);
-    return { scheme: entry.scheme, auth: entry.auth };
+    return hidden({ scheme: entry.scheme, auth: entry.auth });
   });
 }
 

@@ -15,6 +15,18 @@ export function toNode(path: string, { data, stat }: NodeData): Node {
   };
 }
 
+const MAX_ROUNDS = 10;
+
+async function readChild(
+  connection: Connection,
+  path: string,
+  at: string,
+  name: string,
+): Promise<ChildNode | undefined> {
+  const found = await connection.get(join(at, name), { watch: false });
+  return found && { ...toChild(name), node: toNode(join(path, name), found) };
+}
+
 /** Reads of the present state. A linearizable one follows a sync on the same connection, sent together with it. */
 export class Reads {
   readonly #link: Link;
@@ -39,20 +51,22 @@ export class Reads {
     });
   }
 
-  /** Children that vanish between the listing and the reading of their data are left out. */
+  /**
+   * As of one moment (TXN-2): read again when something had changed since what was last seen before. Where it changes in each of
+   * `MAX_ROUNDS` round trips, children that vanish between the listing and the reading of their data are left out.
+   */
   childNodes(path: string, options: ReadOptions): Promise<readonly ChildNode[] | undefined> {
     return this.#read(path, options, async (connection, at) => {
-      const names = await connection.children(at, { watch: false });
-      if (names === undefined) return undefined;
-      const nodes = await Promise.all(
-        names.map(async (name) => {
-          const found = await connection.get(join(at, name), { watch: false });
-          return found === undefined
-            ? undefined
-            : { ...toChild(name), node: toNode(join(path, name), found) };
-        }),
-      );
-      return nodes.filter((node) => node !== undefined);
+      for (let round = 1; ; round++) {
+        const zxid = connection.lastZxid;
+        const names = await connection.children(at, { watch: false });
+        if (names === undefined) return undefined;
+        const nodes = await Promise.all(names.map((name) => readChild(connection, path, at, name)));
+        const found = nodes.filter((node) => node !== undefined);
+        const isOfOneMoment =
+          found.length === nodes.length && found.every(({ node }) => node.modRevision <= zxid);
+        if (isOfOneMoment || round === MAX_ROUNDS) return found;
+      }
     });
   }
 

@@ -26,7 +26,7 @@ import { Lines } from "./line.js";
 import type { Link } from "./link.js";
 import type { Namespace } from "./paths.js";
 import { Reads } from "./reads.js";
-import { renew } from "./renew.js";
+import { Renewals } from "./renew.js";
 import type { Watches } from "./watch.js";
 
 /** How long `close` waits for a connection and for the server, at most. */
@@ -49,6 +49,7 @@ export class ZooKeeperSession implements BackendSession {
   readonly #clock: Clock;
   readonly #link: Link;
   readonly #namespace: Namespace;
+  readonly #renewals: Renewals;
   readonly #reads: Reads;
   readonly #commits: Commits;
   readonly #lines: Lines;
@@ -62,13 +63,19 @@ export class ZooKeeperSession implements BackendSession {
     this.#link = parts.link;
     this.#namespace = parts.namespace;
     this.#watches = parts.watches;
+    this.#renewals = new Renewals({
+      link: parts.link,
+      clock: parts.clock,
+      path: parts.namespace.root,
+      sessionTimeoutMs: parts.granted.timeoutMs,
+    });
     this.#reads = new Reads(parts.link, parts.namespace);
     this.#commits = new Commits(parts.link, parts.namespace);
     this.#lines = new Lines(parts.link, parts.namespace);
   }
 
   renew(timeoutMs: number): Promise<number> {
-    return renew({ link: this.#link, clock: this.#clock, path: this.#namespace.root, timeoutMs });
+    return this.#renewals.renew(timeoutMs);
   }
 
   get(path: string, options: ReadOptions): Promise<Node | undefined> {

@@ -2,16 +2,22 @@ import {
   type Connection as ClientConnection,
   ZooKeeperError as ClientError,
   type NodeData as ClientNodeData,
+  type MultiOperation as ClientOperation,
+  type MultiResult as ClientResult,
   type Stat as ClientStat,
   ConnectionError,
   type NodeChildren,
   openConnection,
 } from "@conclave/zookeeper-client";
 import type {
+  AclEntry,
   Connection,
+  Created,
   CreateRequest,
   Driver,
   GrantedSession,
+  MultiOperation,
+  MultiResult,
   NodeData,
   SessionKey,
   Stat,
@@ -31,6 +37,7 @@ const limits = {
 export const typescriptDriver: Driver = {
   async connect(options) {
     const watches = new StandingWatches(options.observer);
+    const { tls, sasl, acl } = options.security;
     try {
       const connection = await openConnection({
         host: options.host,
@@ -38,6 +45,8 @@ export const typescriptDriver: Driver = {
         sessionTimeoutMs: options.sessionTimeoutMs,
         ...(options.resume === undefined ? {} : { resume: toClientKey(options.resume) }),
         auth: options.auth,
+        ...(sasl === undefined ? {} : { sasl }),
+        ...(tls === undefined ? {} : { tls }),
         timeoutMs: options.timeoutMs,
         signal: options.signal,
         limits,
@@ -46,7 +55,7 @@ export const typescriptDriver: Driver = {
           closed: (cause) => options.observer.closed(cause),
         },
       });
-      return new TypescriptConnection(connection, watches);
+      return new TypescriptConnection(connection, watches, acl);
     } catch (error) {
       throw connectFailure(error);
     }
@@ -57,16 +66,22 @@ class TypescriptConnection implements Connection {
   readonly session: GrantedSession;
   readonly #connection: ClientConnection;
   readonly #watches: StandingWatches;
+  readonly #acl: { readonly acl?: readonly AclEntry[] };
 
-  constructor(connection: ClientConnection, watches: StandingWatches) {
+  constructor(connection: ClientConnection, watches: StandingWatches, acl: readonly AclEntry[] | undefined) {
     const { id, password, timeoutMs } = connection.session;
     this.session = { id: id.toString(16), password: password.toString("hex").toUpperCase(), timeoutMs };
     this.#connection = connection;
     this.#watches = watches;
+    this.#acl = acl === undefined ? {} : { acl };
   }
 
   get lastZxid(): bigint {
     return this.#connection.lastZxid;
+  }
+
+  get acknowledgedMs(): number {
+    return this.#connection.lastAckSentAtMs;
   }
 
   exists(path: string, { watch }: WatchOption): Promise<Stat | undefined> {
@@ -112,9 +127,19 @@ class TypescriptConnection implements Connection {
     }
   }
 
-  create({ path, data, ephemeral, sequential }: CreateRequest): Promise<string> {
-    return this.#connection.create(path, data, { ephemeral, sequential }).then((made) => made.path, rethrow);
+  create({ path, data, ephemeral, sequential }: CreateRequest): Promise<Created> {
+    return this.#connection
+      .create(path, data, { ephemeral, sequential, ...this.#acl })
+      .then(toCreated, rethrow);
   }
+
+  readonly multi = (operations: readonly MultiOperation[]): Promise<readonly MultiResult[]> => {
+    const requests = operations.map(
+      (operation): ClientOperation =>
+        operation.type === "create" ? { ...operation, ...this.#acl } : operation,
+    );
+    return this.#connection.multi(requests).then((results) => results.map(toResult), rethrow);
+  };
 
   set(path: string, data: Uint8Array, version: number): Promise<Stat> {
     return this.#connection.setData(path, data, version).then(toStat, rethrow);
@@ -172,6 +197,15 @@ function toStat({ version, czxid, mzxid, ephemeralOwner }: ClientStat): Stat {
   };
 }
 
+function toCreated({ path, stat }: { readonly path: string; readonly stat: ClientStat }): Created {
+  return { path, stat: toStat(stat) };
+}
+
+function toResult(result: ClientResult): MultiResult {
+  if (result.type === "create") return { type: "create", path: result.path };
+  return result.type === "set" ? { type: "set", stat: toStat(result.stat) } : result;
+}
+
 function toNodeData({ data, stat }: ClientNodeData): NodeData {
   return { data, stat: toStat(stat) };
 }
@@ -190,7 +224,9 @@ function rethrow(error: unknown): never {
 }
 
 function translated(error: unknown): ZooKeeperError {
-  if (error instanceof ClientError) return new ZooKeeperError(error.number, { sent: true, cause: error });
+  if (error instanceof ClientError) {
+    return new ZooKeeperError(error.number, { sent: true, operation: error.operation, cause: error });
+  }
   if (error instanceof ConnectionError) {
     const { message } = error;
     return new ZooKeeperError(Code.CONNECTIONLOSS, {

@@ -7,12 +7,24 @@ import type { WatchContext } from "./watch-loop.js";
 import { isSame } from "./watch-node.js";
 
 /**
- * Follows the children of one node and their data. It takes one read per child to begin with; after that, a child that
- * is new or has changed costs one read.
+ * So often what changed while others were read is read first, so that no transaction is seen by halves (TXN-2). Where something changes in
+ * each of as many round trips, that is given up for being heard at all.
+ */
+const MAX_ROUNDS = 10;
+
+/**
+ * Follows the children of one node and their data. It takes one read per child to begin with; after that, a change costs
+ * one read.
  */
 export class ChildNodesWatch extends ChildrenWatch<ChildNode> {
   readonly #path: string;
   readonly #children = new Map<string, ChildNode>();
+  /** What was read and is not reported yet; `undefined` for what has gone. */
+  readonly #news = new Map<string, ChildNode | undefined>();
+  /** Names of the children that were reported. */
+  readonly #shown = new Set<string>();
+  /** How often in succession something had changed again before it could be reported. */
+  #rounds = 0;
   /** Children to be read. */
   readonly #outdated = new Set<string>();
   /** Of the one-shot watch on each child, where there is one. */
@@ -29,6 +41,9 @@ export class ChildNodesWatch extends ChildrenWatch<ChildNode> {
     this.#stopListening.clear();
     this.#children.clear();
     this.#outdated.clear();
+    this.#news.clear();
+    this.#shown.clear();
+    this.#rounds = 0;
   }
 
   protected listed(names: ReadonlySet<string>): void {
@@ -53,31 +68,50 @@ export class ChildNodesWatch extends ChildrenWatch<ChildNode> {
   protected async update(connection: Connection): Promise<void> {
     const names = [...this.#outdated];
     this.#outdated.clear();
-    const found = await Promise.all(names.map((name) => this.#read(connection, name)));
+    if (names.length > 0) await Promise.all(names.map((name) => this.#read(connection, name)));
+    else if (this.#news.size > 0 && this.watchesDirectory) await connection.exists(this.at, { watch: false });
     if (this.stopped) return;
-    if (this.reported === "children") {
-      for (const child of found) if (child !== undefined && !this.stopped) this.sink.changed(child);
+    this.catchUp();
+    if ((this.#outdated.size > 0 || this.listingOutdated) && ++this.#rounds < MAX_ROUNDS) {
+      this.changed();
       return;
     }
-    this.reported = "children";
-    this.sink.snapshot([...this.#children.values()]);
+    this.#rounds = 0;
+    this.#report();
   }
 
-  /** Resolves with the child if it is new or has changed. */
-  async #read(connection: Connection, name: string): Promise<ChildNode | undefined> {
+  #report(): void {
+    const news = [...this.#news];
+    this.#news.clear();
+    if (this.reported !== "children") {
+      this.reported = "children";
+      for (const name of this.#children.keys()) this.#shown.add(name);
+      this.sink.snapshot([...this.#children.values()]);
+      return;
+    }
+    for (const [name, child] of news) {
+      if (this.stopped) return;
+      if (child !== undefined) {
+        this.#shown.add(name);
+        this.sink.changed(child);
+      } else if (this.#shown.delete(name)) this.sink.removed(name);
+    }
+  }
+
+  async #read(connection: Connection, name: string): Promise<void> {
     const at = join(this.at, name);
     if (!this.watchesDirectory) this.#listen(name, at);
     const found = await connection.get(at, { watch: !this.watchesDirectory });
-    if (this.stopped) return undefined;
+    if (this.stopped) return;
     if (found === undefined) {
       // Forgotten, so that it is read when it is made again.
       this.#removed(name);
-      return undefined;
+      return;
     }
     const child: ChildNode = { ...toChild(name), node: toNode(join(this.#path, name), found) };
     const before = this.#children.get(name);
     this.#children.set(name, child);
-    return isSame(before?.node, child.node) ? undefined : child;
+    if (!isSame(before?.node, child.node)) this.#news.set(name, child);
   }
 
   #listen(name: string, at: string): void {
@@ -90,6 +124,6 @@ export class ChildNodesWatch extends ChildrenWatch<ChildNode> {
   }
 
   #removed(name: string): void {
-    if (this.#children.delete(name) && this.reported === "children" && !this.stopped) this.sink.removed(name);
+    if (this.#children.delete(name)) this.#news.set(name, undefined);
   }
 }

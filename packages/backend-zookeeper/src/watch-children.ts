@@ -56,11 +56,21 @@ export abstract class ChildrenWatch<C extends Child> extends WatchLoop {
       }
       this.listed(new Set(names));
     }
+    this.catchUp();
+    if (!this.stopped) await this.update(connection);
+  }
+
+  /** Takes in what has happened by now. All of a transaction has, once a request that was sent after part of it is answered (TXN-2). */
+  protected catchUp(): void {
     for (const [name, isThere] of this.#happened) {
       this.#happened.delete(name);
       if (!this.stopped) this.happened(name, isThere);
     }
-    if (!this.stopped) await this.update(connection);
+  }
+
+  /** Whether the children have to be listed again. */
+  protected get listingOutdated(): boolean {
+    return this.#listingOutdated;
   }
 
   /** Forgets all children. */
@@ -69,7 +79,7 @@ export abstract class ChildrenWatch<C extends Child> extends WatchLoop {
   protected abstract listed(names: ReadonlySet<string>): void;
   /** A child was created or changed, or it was deleted. */
   protected abstract happened(name: string, isThere: boolean): void;
-  /** Reads what has to be read, and reports. */
+  /** Reads what has to be read, and reports, all at once what one transaction has done. */
   protected abstract update(connection: Connection): Promise<void>;
 
   async #list(connection: Connection): Promise<readonly string[] | undefined> {

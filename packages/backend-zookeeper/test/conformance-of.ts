@@ -1,7 +1,7 @@
 import { zookeeper } from "@conclave/backend-zookeeper";
 import { expireSession } from "@conclave/backend-zookeeper/testing";
 import { conformance } from "@conclave/conformance";
-import { startZooKeeper } from "@conclave/test-servers";
+import { addonMissing, startZooKeeper } from "@conclave/test-servers";
 import { serverOffers, serverTarget, zookeeperWire } from "@conclave/test-servers/target";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { writeForeign } from "./foreign.js";
@@ -17,6 +17,7 @@ export function conformanceOf(name: string, driver: "native" | "typescript"): vo
     capabilities: backend("127.0.0.1:2181").capabilities,
     sessionTimeoutMs,
     offers: serverOffers,
+    missing: driver === "native" ? addonMissing() : undefined,
     concurrent: true,
     start: async () =>
       serverTarget({

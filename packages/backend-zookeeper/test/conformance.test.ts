@@ -1,3 +1,3 @@
 import { conformanceOf } from "./conformance-of.js";
 
-conformanceOf("zookeeper", "native");
+conformanceOf("zookeeper", "typescript");

@@ -17,6 +17,7 @@ afterEach(() => proxy.close());
 test("SES-7 a half-open connection is replaced when a renewal goes unanswered; the session goes on", async () => {
   const { session, disconnections, ends } = await openSession(proxy.url);
   await session.commit([create("/kept", { ephemeral: true })], undefined);
+  await session.renew(1_500);
   proxy.halfOpen();
   await expect(session.renew(200)).rejects.toMatchObject({ code: "CONNECTION_LOST" });
   await session.renew(1_500);
@@ -32,6 +33,7 @@ test("SES-7 a black hole shorter than the timeout costs neither the session nor 
   const sink = collect();
   session.watchNode("/watched", sink);
   await vi.waitUntil(() => sink.states.length === 1);
+  await session.renew(1_500);
   proxy.blackHole();
   await expect(session.renew(500)).rejects.toMatchObject({ code: "CONNECTION_LOST" });
   await other.commit(
@@ -48,7 +50,7 @@ test("silence is noticed within the timeout, without anybody renewing", async ()
   const { disconnections, ends, session } = await openSession(proxy.url);
   proxy.blackHole();
   await vi.waitUntil(() => disconnections.length === 1, { timeout: 5_000 });
-  expect(disconnections[0]).toMatchObject({ message: expect.stringContaining("no answer for") });
+  expect(disconnections[0]).toMatchObject({ message: expect.stringMatching(/no answer for|was silent for/) });
   // Longer than the timeout: the server's verdict comes with the next contact.
   await vi.waitUntil(async () => (await sessionsOfServer()).includes(session.id) === false, {
     timeout: 10_000,

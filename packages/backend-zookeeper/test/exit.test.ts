@@ -7,6 +7,7 @@ import {
   type TestServer,
 } from "@conclave/test-servers";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { usedDriver } from "./support.js";
 
 let server: TestServer;
 let proxy: FaultProxy;
@@ -20,10 +21,10 @@ beforeEach(async () => {
 afterEach(() => proxy.close());
 
 const client = new URL("./fixtures/client.js", import.meta.url);
-const spawn = (mode: string, hosts: string) => spawnNode(client, { args: [mode, hosts] });
+const spawn = (mode: string, hosts: string) => spawnNode(client, { args: [mode, hosts, usedDriver()] });
 const byItself = { code: 0, signal: null };
 
-describe("SES-10 no handle keeps the process alive, and the native client prints nothing", () => {
+describe("SES-10 no handle keeps the process alive, and nothing is printed", () => {
   const faults: Record<string, () => Promise<void> | void> = {
     "with a healthy connection": () => {},
     "in a black hole": () => proxy.blackHole(),

@@ -2,14 +2,23 @@ import { connect, createServer, type Socket } from "node:net";
 
 export const Opcode = {
   create: 1,
+  delete: 2,
   exists: 3,
   getData: 4,
+  set: 5,
   getChildren: 8,
+  sync: 9,
   ping: 11,
-  getChildren2: 12,
+  multi: 14,
   removeWatches: 18,
   addWatch: 106,
 } as const;
+
+/** Requests that ask for the same, and more in the reply. */
+const richer = new Map<number, number>([
+  [15, Opcode.create],
+  [12, Opcode.getChildren],
+]);
 
 /** One frame of ZooKeeper's protocol on its way through the proxy. */
 export interface Frame {
@@ -61,7 +70,8 @@ export async function startFrameProxy(url: string): Promise<FrameProxy> {
     let last: number | undefined;
     pipeFrames(client, upstream, (bytes) => {
       const previous = last;
-      last = bytes.readInt32BE(8);
+      const asked = bytes.readInt32BE(8);
+      last = richer.get(asked) ?? asked;
       opcodes.set(bytes.readInt32BE(4), last);
       return proxy.onRequest({ bytes, opcode: last, previous, cut });
     });

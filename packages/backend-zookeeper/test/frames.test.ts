@@ -1,7 +1,7 @@
 import { spawnNode, startZooKeeper, type TestServer } from "@conclave/test-servers";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { type FrameProxy, Opcode, startFrameProxy } from "./frame-proxy.js";
-import { bytes, create, nearest, openSession, remove } from "./support.js";
+import { bytes, create, nearest, openSession, remove, usedDriver } from "./support.js";
 
 /* What happens between two frames, or within one. */
 
@@ -70,7 +70,8 @@ test("LEAD-4 a guarded create that has to be sent again is refused when its entr
   await session.commit([create("/guarded")], undefined);
   const ticket = await session.enqueue("/guard", entry, nearest);
   proxy.onRequest = ({ opcode, cut }) => {
-    if (opcode !== Opcode.create || disconnections.length > 0) return "forward";
+    const creates = opcode === Opcode.create || opcode === Opcode.multi;
+    if (!creates || disconnections.length > 0) return "forward";
     proxy.refusing = true;
     cut();
     return "drop";
@@ -112,7 +113,7 @@ test("SES-10 a process ends by itself when the connection is cut within a big re
     return "drop";
   };
   const child = spawnNode(new URL("./fixtures/client.js", import.meta.url), {
-    args: ["abandon-after-big-read", proxy.url],
+    args: ["abandon-after-big-read", proxy.url, usedDriver()],
   });
   await child.line(/ready/);
   child.send("go on");

@@ -1,5 +1,5 @@
 import { startZooKeeper, type TestServer } from "@conclave/test-servers";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { Opcode, startFrameProxy } from "./frame-proxy.js";
 import { bytes, create, nearest, openSession, remove, text } from "./support.js";
 
@@ -63,7 +63,16 @@ test("INTEROP-1 an empty parent that is deleted while it is joined, as the serve
   onTestFinished(() => proxy.close());
   const { session } = await openSession(proxy.url);
   let deletions = 0;
+  let [asked, answered] = [0, 0];
+  proxy.onReply = ({ opcode }) => {
+    if (opcode !== undefined && opcode !== Opcode.ping) answered += 1;
+    return "forward";
+  };
   proxy.onRequest = async ({ bytes: frame, opcode }) => {
+    if (opcode === Opcode.ping) return "forward" as const;
+    // Requests come together; each is looked at when those before it have been done.
+    await vi.waitUntil(() => answered === asked);
+    asked += 1;
     const path = opcode === Opcode.create ? frame.toString("latin1") : "";
     // The entry's create, or that of its parent: what is above it goes just before, several times over.
     const above = path.includes("-lock-")

@@ -55,6 +55,7 @@ test("OUT-3 an ephemeral create whose reply is lost succeeds, and is seen as exi
 
 test("OUT-3 an ephemeral create that never reached the server is made on the next connection", async () => {
   const { session, disconnections } = await openSession(proxy.url);
+  await session.renew(1_500);
   proxy.blackHole("toServer");
   const pending = session.commit([create("/late", { ephemeral: true, parents: true })], undefined);
   const failed = session.renew(100).catch((error: unknown) => error);
@@ -94,6 +95,7 @@ test("OUT-1 the lost reply to a persistent create or a set is an unknown outcome
 
 test("OUT-3 when the session is lost before the reply is resolved, the outcome is unknown", async () => {
   const { session, ends } = await openSession(proxy.url);
+  await session.renew(1_500);
   proxy.blackHole();
   const pending = session.enqueue("/lost", { label: "latch", data: bytes("") }, nearest);
   await expect(session.renew(100)).rejects.toMatchObject({ code: "CONNECTION_LOST" });

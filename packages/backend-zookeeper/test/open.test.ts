@@ -3,7 +3,7 @@ import { connect } from "@conclave/api";
 import { zookeeper } from "@conclave/backend-zookeeper";
 import { freePort, startEtcd, startProxy, startZooKeeper, type TestServer } from "@conclave/test-servers";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { create, openSession, SESSION_TIMEOUT_MS } from "./support.js";
+import { create, openSession, SESSION_TIMEOUT_MS, usedDriver } from "./support.js";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -17,7 +17,7 @@ const observer = {
 };
 
 function open(options: Parameters<typeof zookeeper>[0], signal = new AbortController().signal) {
-  return zookeeper(options).open({
+  return zookeeper({ driver: usedDriver(), ...options }).open({
     namespace: "/",
     sessionTimeoutMs: SESSION_TIMEOUT_MS,
     connectTimeoutMs: 10_000,
@@ -86,7 +86,7 @@ describe("CONNECT_FAILED names the host and the reason", () => {
     onTestFinished(() => etcd.stop());
     await expect(open({ hosts: `127.0.0.1:${etcd.port}`, connectTimeoutMs: 1_000 })).rejects.toMatchObject({
       code: "CONNECT_FAILED",
-      message: expect.stringMatching(new RegExp(`127.0.0.1:${etcd.port}: .*ZooKeeper`)),
+      message: expect.stringMatching(new RegExp(`127.0.0.1:${etcd.port}: .*(ZooKeeper|handshake)`)),
     });
   });
 
@@ -108,7 +108,7 @@ describe("CONNECT_FAILED names the host and the reason", () => {
     const port = typeof address === "object" ? address?.port : undefined;
     await expect(open({ hosts: `127.0.0.1:${port}`, connectTimeoutMs: 500 })).rejects.toMatchObject({
       code: "CONNECT_FAILED",
-      message: expect.stringMatching(new RegExp(`127.0.0.1:${port}: .*ZooKeeper's protocol`)),
+      message: expect.stringMatching(new RegExp(`127.0.0.1:${port}: .*(ZooKeeper's protocol|handshake)`)),
     });
   });
 
@@ -151,7 +151,11 @@ describe("CONNECT_FAILED names the host and the reason", () => {
 test("credentials are presented on every connection", async () => {
   const proxy = await startProxy({ target: server });
   onTestFinished(() => proxy.close());
-  const session = await zookeeper({ hosts: proxy.url, auth: { scheme: "digest", auth: "me:pw" } }).open({
+  const session = await zookeeper({
+    hosts: proxy.url,
+    driver: usedDriver(),
+    auth: { scheme: "digest", auth: "me:pw" },
+  }).open({
     namespace: "/auth",
     sessionTimeoutMs: SESSION_TIMEOUT_MS,
     connectTimeoutMs: 10_000,
@@ -159,6 +163,7 @@ test("credentials are presented on every connection", async () => {
     observer: { disconnected() {}, ended() {} },
   });
   onTestFinished(() => session.abandon());
+  await session.renew(2_000);
   proxy.cut();
   await session.renew(2_000);
   await session.commit([create("/x", { parents: true })], undefined);

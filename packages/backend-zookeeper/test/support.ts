@@ -8,10 +8,21 @@ import type {
   NodeSink,
   SetOperation,
 } from "@conclave/api/backend";
-import { zookeeper } from "@conclave/backend-zookeeper";
+import { type DriverName, type ZooKeeperOptions, zookeeper } from "@conclave/backend-zookeeper";
 import { onTestFinished } from "vitest";
 
 export const SESSION_TIMEOUT_MS = 2_000;
+
+let driver: DriverName = "typescript";
+
+/** Has what this file's tests open use another driver. Tests of both drivers run once more in `native.test.ts`. */
+export function useDriver(name: DriverName): void {
+  driver = name;
+}
+
+export function usedDriver(): DriverName {
+  return driver;
+}
 
 /** A session and what was reported about it. */
 export interface Opened {
@@ -23,15 +34,15 @@ export interface Opened {
 export interface OpenSessionOptions {
   readonly namespace?: string;
   readonly sessionTimeoutMs?: number;
-  readonly driver?: "native" | "typescript";
+  readonly driver?: DriverName;
+  readonly store?: Omit<ZooKeeperOptions, "hosts" | "driver">;
 }
 
 /** Opens a session that is given up at the end of the test, if not before. */
 export async function openSession(hosts: string, options: OpenSessionOptions = {}): Promise<Opened> {
   const disconnections: unknown[] = [];
   const ends: unknown[] = [];
-  const { driver } = options;
-  const session = await zookeeper({ hosts, ...(driver === undefined ? {} : { driver }) }).open({
+  const session = await zookeeper({ hosts, driver: options.driver ?? driver, ...options.store }).open({
     namespace: options.namespace ?? "/test",
     sessionTimeoutMs: options.sessionTimeoutMs ?? SESSION_TIMEOUT_MS,
     connectTimeoutMs: 10_000,

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Clause } from "./clauses.js";
 
@@ -20,8 +20,8 @@ export interface Report {
 }
 
 /** Writes the results of one target as `<folder>/<target>.json`. */
-export async function writeReport(folder: string, report: Report): Promise<void> {
-  await mkdir(folder, { recursive: true });
+export function writeReport(folder: string, report: Report): void {
+  mkdirSync(folder, { recursive: true });
   const file = join(folder, `${report.target.replaceAll(/[^\w.-]+/g, "-")}.json`);
-  await writeFile(file, `${JSON.stringify(report, undefined, 2)}\n`);
+  writeFileSync(file, `${JSON.stringify(report, undefined, 2)}\n`);
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { dockerAnswers } from "./docker.js";
 import { isProgram, type Program, programs } from "./interop/programs.js";
+import { isCI } from "./interop/register.js";
 import { findOnPath } from "./process.js";
 import { type Kind, kinds } from "./start.js";
 
@@ -82,6 +83,17 @@ function ensureAddon(apt: Apt): EnsureReport {
     ok: false,
     message: `MISSING: the zookeeper package could not be compiled; it needs ${TOOLCHAIN.join(" ")}\n${tail(output)}`,
   };
+}
+
+/**
+ * Why tests that need the native client of the `zookeeper` package can prove nothing here; `undefined` where it loads, and under `CI`,
+ * where they fail rather than be left out.
+ */
+export function addonMissing(): string | undefined {
+  if (isCI() || loads()) return undefined;
+  return isInstalled("zookeeper")
+    ? "the npm package zookeeper does not load: it was not compiled"
+    : "the npm package zookeeper is not installed";
 }
 
 /* In a process of its own: an addon that fails to load half-way is not to be met again in this one. */

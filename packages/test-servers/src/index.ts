@@ -1,6 +1,6 @@
 export { answerCalls, hangUp, notifyParent, RemoteError } from "./calls.js";
 export { remoteControl, type ServedControl, serveControl } from "./control.js";
-export { type EnsureReport, ensureInstalled } from "./ensure.js";
+export { addonMissing, type EnsureReport, ensureInstalled } from "./ensure.js";
 export type { EtcdOptions } from "./etcd.js";
 export { freePort } from "./ports.js";
 export type { Exit } from "./process.js";

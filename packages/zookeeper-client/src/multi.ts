@@ -113,8 +113,12 @@ export function readMulti(
   const results: MultiResult[] = [];
   let failure: ZooKeeperError | undefined;
   readEach(reader, operations.length, (type, index) => {
-    if (type === OpCode.error) failure ??= failureOf(reader.int32(), operations[index]?.path, index);
-    else results.push(readResult(reader, type));
+    if (type !== OpCode.error) {
+      results.push(readResult(reader, type));
+      return;
+    }
+    const error = failureOf(reader.int32(), operations[index]?.path, index);
+    failure ??= error;
   });
   return failure ?? results;
 }

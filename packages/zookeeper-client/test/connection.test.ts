@@ -166,6 +166,8 @@ describe("transactions", () => {
       { type: "create", path: "/m2", data: nothing },
       { type: "check", path: "/zookeeper", version: 99 },
       { type: "delete", path: "/m2" },
+      { type: "create", path: "/m3", data: nothing },
+      { type: "set", path: "/m3", data: bytes("x") },
     ]);
     await expect(failed).rejects.toMatchObject({ code: "BADVERSION", operation: 1, path: "/zookeeper" });
     expect(await connection.exists("/m2")).toBeUndefined();

@@ -6,7 +6,8 @@ export interface Capabilities {
   /** Several operations in one atomic commit. When false, transactions reject with `UNSUPPORTED` before any I/O. */
   readonly transactions: boolean;
   /**
-   * How a guarded write is refused. `"transaction"`: the store judges the guard and the write as one. `"session"`:
+   * How a guarded write is refused. `"transaction"`: the store judges the guard and the write as one, so that no write of a former
+   * holder takes effect once another may hold. `"session"`:
    * the store refuses it once the session has ended there; an entry that was deleted from outside while the session
    * lives is noticed by a read before the write, not atomically with it.
    */

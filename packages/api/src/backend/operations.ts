@@ -89,4 +89,10 @@ export type OperationResult = CreateResult | SetResult | DeleteResult | CheckRes
 export interface Guard {
   readonly path: string;
   readonly createRevision: bigint;
+  /**
+   * Given where the name of `path` may be given again, unlike that of an entry which `enqueue` made: the path of a node that everybody
+   * who makes the entry in its place sets, or deletes, before relying on it. A store whose transactions cannot compare create
+   * revisions (ZooKeeper) judges by it; others need not look.
+   */
+  readonly witness?: string;
 }

@@ -28,7 +28,8 @@ export interface BackendSession {
 
   /**
    * Renews the session, waiting for the connection if there is none. Resolves, on the store's acknowledgement, with
-   * the time at which the acknowledged request was sent. Rejects with `CONNECTION_LOST` after `timeoutMs`, and then
+   * the time at which the acknowledged request was sent. Where every request renews the session at the store, it may be
+   * one that was acknowledged before this call, but none of which an earlier call has told. Rejects with `CONNECTION_LOST` after `timeoutMs`, and then
    * gives up the connection that did not answer, so that a half-open one is replaced.
    */
   renew(timeoutMs: number): Promise<number>;

@@ -1,4 +1,5 @@
 import type { Ticket } from "../backend/line.js";
+import type { Guard } from "../backend/operations.js";
 import type { BackendSession } from "../backend/session.js";
 import { ConclaveError } from "../errors.js";
 import type { LiveSession } from "./live-session.js";
@@ -8,6 +9,13 @@ export function notHeld(why: string): ConclaveError {
   return new ConclaveError("NOT_HELD", why);
 }
 
+export interface PlaceOptions {
+  /** Takes exactly this entry out of the store, if it still stands. Default: leaves the line. */
+  readonly remove?: (backend: BackendSession) => Promise<void>;
+  /** As of a `Guard`. */
+  readonly witness?: string;
+}
+
 /**
  * An entry in a waiting line, from when it was made until it is gone. Once it is first, it is the hold that a leadership or a
  * lock stands on.
@@ -15,21 +23,20 @@ export function notHeld(why: string): ConclaveError {
 export class Place {
   readonly live: LiveSession;
   readonly ticket: Ticket;
+  /** Makes writes conditional on the entry. */
+  readonly guard: Guard;
   readonly #given = new AbortController();
   readonly #stopWatching: () => void;
   readonly #remove: (backend: BackendSession) => Promise<void>;
   /** Its node was seen to be gone: there is nothing left to remove, and a node of that name now is somebody else's. */
   #gone = false;
 
-  /** `remove` takes exactly this entry out of the store, if it still stands. */
-  constructor(
-    live: LiveSession,
-    ticket: Ticket,
-    remove = (backend: BackendSession) => backend.leave(ticket),
-  ) {
+  constructor(live: LiveSession, ticket: Ticket, { remove, witness }: PlaceOptions = {}) {
+    const { path, createRevision } = ticket;
     this.live = live;
     this.ticket = ticket;
-    this.#remove = remove;
+    this.guard = { path, createRevision, ...(witness !== undefined && { witness }) };
+    this.#remove = remove ?? ((backend) => backend.leave(ticket));
     this.#stopWatching = live.watch(
       (backend) =>
         backend.watchNode(ticket.path, {

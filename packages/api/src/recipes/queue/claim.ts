@@ -138,7 +138,7 @@ export class Claim {
   }
 
   get #guard(): Guard {
-    return this.place.ticket;
+    return this.place.guard;
   }
 
   #set(data: Uint8Array) {
@@ -188,7 +188,7 @@ export async function claimTask(
   id: string,
   { maxAttempts, isWanted }: ClaimOptions,
 ): Promise<Claiming> {
-  const mark = new Mark(live, layout.claims, id);
+  const mark = new Mark(live, layout, id);
   if (!(await mark.make())) return taken;
   // Reads after the session's own write see everything before it (READ-1): a task that was done before the mark was made is gone.
   const reading = live.idempotent((backend) => backend.get(layout.task(id), ownWrites));

@@ -7,18 +7,21 @@ import type { LiveSession } from "../../internal/live-session.js";
 import { ephemeralNode, removeNode } from "../../internal/own-node.js";
 import { Place } from "../../internal/place.js";
 import { quit } from "../../internal/quit.js";
+import type { QueueLayout } from "./layout.js";
 
 /** The ephemeral node that says that this session has a task. What it holds tells it from every other (OUT-3). */
 export class Mark {
   readonly #live: LiveSession;
   readonly #line: string;
   readonly #path: string;
+  readonly #task: string;
   readonly #data = new TextEncoder().encode(randomUUID());
 
-  constructor(live: LiveSession, line: string, id: string) {
+  constructor(live: LiveSession, layout: QueueLayout, id: string) {
     this.#live = live;
-    this.#line = line;
-    this.#path = `${line}/${id}`;
+    this.#line = layout.claims;
+    this.#path = layout.claim(id);
+    this.#task = layout.task(id);
   }
 
   /** Makes the mark; false when somebody else's stands. */
@@ -44,7 +47,11 @@ export class Mark {
     if (node === undefined) return undefined;
     const { path, createRevision } = node;
     const ticket: Ticket = { line: this.#line, path, createRevision, ahead: [], followed: false };
-    return new Place(this.#live, ticket, (backend) => removeNode(backend, node));
+    // Whoever claims the task next sets it before it is handed out.
+    return new Place(this.#live, ticket, {
+      remove: (backend) => removeNode(backend, node),
+      witness: this.#task,
+    });
   }
 
   async #own(backend: BackendSession): Promise<Node | undefined> {

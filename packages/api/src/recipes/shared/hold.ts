@@ -54,9 +54,8 @@ export abstract class Hold extends NodeWriter {
     signal: AbortSignal | undefined,
   ): Promise<readonly OperationResult[]> {
     this.#place.check();
-    const { path, createRevision } = this.#place.ticket;
     try {
-      return await commit(this.#place.live, operations, { path, createRevision }, signal);
+      return await commit(this.#place.live, operations, this.#place.guard, signal);
     } catch (error) {
       // The refusal may come before the watch tells.
       if (ConclaveError.is(error, "NOT_HELD")) this.#place.vanished();

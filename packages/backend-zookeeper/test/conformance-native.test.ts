@@ -1,3 +1,3 @@
 import { conformanceOf } from "./conformance-of.js";
 
-conformanceOf("zookeeper-typescript", "typescript");
+conformanceOf("zookeeper-native", "native");

@@ -1,7 +1,7 @@
 import type { Child } from "@conclave/api/backend";
 import type { Connection } from "./driver.js";
 import { toChild } from "./paths.js";
-import { ChildrenWatch } from "./watch-children.js";
+import { ChildrenWatch, MAX_ROUNDS } from "./watch-children.js";
 
 /** Follows the names of the children of one node. A change costs a request, so that no transaction is seen by halves. */
 export class ChildNamesWatch extends ChildrenWatch<Child> {
@@ -36,9 +36,9 @@ export class ChildNamesWatch extends ChildrenWatch<Child> {
   protected async update(connection: Connection): Promise<void> {
     if (this.#news.size === 0) return;
     // A listing is of one moment; events are of as many as arrived.
-    if (this.watchesDirectory) {
+    for (let round = 1; this.watchesDirectory && round <= MAX_ROUNDS; round++) {
       await connection.exists(this.at, { watch: false });
-      this.catchUp();
+      if (this.stopped || !this.catchUp()) break;
     }
     for (const [name, isThere] of [...this.#news]) {
       this.#news.delete(name);

@@ -2,15 +2,9 @@ import type { ChildNode, ChildNodesSink } from "@conclave/api/backend";
 import type { Connection } from "./driver.js";
 import { join, toChild } from "./paths.js";
 import { toNode } from "./reads.js";
-import { ChildrenWatch } from "./watch-children.js";
+import { ChildrenWatch, MAX_ROUNDS } from "./watch-children.js";
 import type { WatchContext } from "./watch-loop.js";
 import { isSame } from "./watch-node.js";
-
-/**
- * So often what changed while others were read is read first, so that no transaction is seen by halves (TXN-2). Where something changes in
- * each of as many round trips, that is given up for being heard at all.
- */
-const MAX_ROUNDS = 10;
 
 /**
  * Follows the children of one node and their data. It takes one read per child to begin with; after that, a change costs
@@ -71,8 +65,8 @@ export class ChildNodesWatch extends ChildrenWatch<ChildNode> {
     if (names.length > 0) await Promise.all(names.map((name) => this.#read(connection, name)));
     else if (this.#news.size > 0 && this.watchesDirectory) await connection.exists(this.at, { watch: false });
     if (this.stopped) return;
-    this.catchUp();
-    if ((this.#outdated.size > 0 || this.listingOutdated) && ++this.#rounds < MAX_ROUNDS) {
+    const hasMoved = this.catchUp() || this.#outdated.size > 0 || this.listingOutdated;
+    if (hasMoved && ++this.#rounds < MAX_ROUNDS) {
       this.changed();
       return;
     }

@@ -3,6 +3,12 @@ import type { Connection, DirectoryEvent } from "./driver.js";
 import { reactionTime, type WatchContext, WatchLoop } from "./watch-loop.js";
 
 /**
+ * So often what changed while it was looked at is looked at first, so that no transaction is seen by halves (TXN-2). Where something
+ * changes in each of as many round trips, that is given up for being heard at all.
+ */
+export const MAX_ROUNDS = 10;
+
+/**
  * Follows the children of one node. It begins with a listing. After that, where there are watches on directories, what
  * happened to which child is reported. Where there are only one-shot watches, which say no more than that the list has
  * changed, each change costs another listing.
@@ -60,12 +66,17 @@ export abstract class ChildrenWatch<C extends Child> extends WatchLoop {
     if (!this.stopped) await this.update(connection);
   }
 
-  /** Takes in what has happened by now. All of a transaction has, once a request that was sent after part of it is answered (TXN-2). */
-  protected catchUp(): void {
+  /**
+   * Takes in what has happened by now, and tells whether anything had. All of a transaction has happened when a request that was sent
+   * after part of it is answered and nothing more has come (TXN-2): what came behind the answer may be part of another one.
+   */
+  protected catchUp(): boolean {
+    const anything = this.#happened.size > 0;
     for (const [name, isThere] of this.#happened) {
       this.#happened.delete(name);
       if (!this.stopped) this.happened(name, isThere);
     }
+    return anything;
   }
 
   /** Whether the children have to be listed again. */

@@ -69,10 +69,15 @@ describe("access control lists", () => {
   });
   afterAll(() => server.stop());
 
-  /** The lists of a node and of all below, by path. */
-  async function aclsBelow(root: string): Promise<ReadonlyMap<string, readonly AclEntry[]>> {
+  async function asBob() {
     const connection = await openConnection({ ...server, auth: [bob] });
     onTestFinished(() => connection.drop());
+    return connection;
+  }
+
+  /** The lists of a node and of all below, by path. */
+  async function aclsBelow(root: string): Promise<ReadonlyMap<string, readonly AclEntry[]>> {
+    const connection = await asBob();
     const found = new Map<string, readonly AclEntry[]>();
     const visit = async (path: string): Promise<void> => {
       found.set(path, (await connection.getAcl(path)).acl);
@@ -150,6 +155,20 @@ describe("access control lists", () => {
     await makeAll({ auth: bob, acl: "open" }, "/open");
     const world = [{ permissions: 31, scheme: "world", id: "anyone" }];
     for (const [path, acl] of await aclsBelow("/open")) expect(acl, path).toEqual(world);
+  });
+
+  test("LEAD-6 who may join a line and not read it is refused, and leaves no entry behind that would hold up others", async () => {
+    const owner = await asBob();
+    const [createAndDelete, all] = [4 + 8, 31];
+    const acl = [
+      { permissions: all, scheme: "auth", id: "" },
+      { permissions: createAndDelete, scheme: "world", id: "anyone" },
+    ];
+    await owner.create("/joined", bytes(""), { acl });
+    const { session } = await openSession(server.url, { namespace: "/" });
+    const joining = session.enqueue("/joined", { label: "lock", data: bytes("") }, nearest);
+    await expect(joining).rejects.toMatchObject({ code: "ACCESS_DENIED" });
+    expect((await owner.getChildren("/joined")).children).toEqual([]);
   });
 
   test("what nobody can own is ACCESS_DENIED", async () => {

@@ -1,4 +1,5 @@
 import { createServer } from "node:net";
+import { claimPort } from "./port-claims.js";
 
 /*
  * Ports are taken from below the range that Linux, macOS and Windows use for outgoing connections: a port from
@@ -12,13 +13,16 @@ const ATTEMPTS = 50;
 /** Also those that turned out to be taken. */
 const handedOut = new Set<number>();
 
-/** Returns a loopback port that was free a moment ago and has not been returned before in this process. */
+/**
+ * Returns a loopback port that was free a moment ago and is nobody else's: it has not been returned before in this process, nor in
+ * another one that lives.
+ */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT + 1));
     if (handedOut.has(port)) continue;
     handedOut.add(port);
-    if (await canListen(port)) return port;
+    if (claimPort(port) && (await canListen(port))) return port;
   }
   throw new Error(`no free port found between ${FIRST_PORT} and ${LAST_PORT} in ${ATTEMPTS} attempts`);
 }

@@ -1,11 +1,13 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
-import { tmpdir } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { freePort, type TestServer } from "@conclave/test-servers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { startBinary } from "../src/binary.js";
 import { type EtcdOptions, etcd } from "../src/etcd.js";
+import { claimPort } from "../src/port-claims.js";
 import { type ZooKeeperOptions, zookeeper } from "../src/zookeeper.js";
 
 const cleanups: (() => unknown)[] = [];
@@ -93,5 +95,17 @@ describe("freePort", () => {
   it("never gives the same port twice", async () => {
     const ports = await Promise.all(Array.from({ length: 1_000 }, freePort));
     expect(new Set(ports).size).toBe(1_000);
+  });
+
+  it("gives no port that another process was given and does not listen on now", async () => {
+    const port = await freePort();
+    const claim = join(tmpdir(), `conclave-ports-${userInfo().uid}`, String(port));
+    expect(readFileSync(claim, "utf8")).toBe(String(process.pid));
+    expect(claimPort(port)).toBe(false);
+    // Its owner has died: nobody's at the first look, and to be had at the second.
+    const { pid } = spawnSync(process.execPath, ["-e", ""]);
+    writeFileSync(claim, String(pid));
+    expect(claimPort(port)).toBe(false);
+    expect(claimPort(port)).toBe(true);
   });
 });

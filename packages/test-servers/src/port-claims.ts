@@ -1,9 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
-/** Where this machine's test processes say which ports are theirs: one file for each port, with the owner's process id. */
-const folder = join(tmpdir(), `conclave-ports-${userInfo().uid}`);
+/** Where the test processes of this checkout say which ports are theirs: one file for each port, with the owner's process id. */
+export const folder = fileURLToPath(new URL("../../../node_modules/.cache/conclave-ports", import.meta.url));
 const claimed = new Set<string>();
 let isPrepared = false;
 

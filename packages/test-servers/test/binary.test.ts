@@ -1,13 +1,13 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
-import { tmpdir, userInfo } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort, type TestServer } from "@conclave/test-servers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { startBinary } from "../src/binary.js";
 import { type EtcdOptions, etcd } from "../src/etcd.js";
-import { claimPort } from "../src/port-claims.js";
+import { claimPort, folder } from "../src/port-claims.js";
 import { type ZooKeeperOptions, zookeeper } from "../src/zookeeper.js";
 
 const cleanups: (() => unknown)[] = [];
@@ -99,7 +99,7 @@ describe("freePort", () => {
 
   it("gives no port that another process was given and does not listen on now", async () => {
     const port = await freePort();
-    const claim = join(tmpdir(), `conclave-ports-${userInfo().uid}`, String(port));
+    const claim = join(folder, String(port));
     expect(readFileSync(claim, "utf8")).toBe(String(process.pid));
     expect(claimPort(port)).toBe(false);
     // Its owner has died: nobody's at the first look, and to be had at the second.

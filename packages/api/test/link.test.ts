@@ -227,7 +227,7 @@ describe("insist", () => {
     await clock.advance(99);
     expect(end.now).toBe("pending");
     await clock.advance(1);
-    expect(end.now).toMatchObject({ code: "CONNECTION_LOST" });
+    expect(end.now).toMatchObject({ code: "CONNECTION_LOST", outcome: "unknown" });
   });
 
   test("ends with the link", async () => {

@@ -37,6 +37,9 @@ export async function create(
   send: SendCreate,
   beforeRepeat: () => Promise<void> = async () => {},
 ): Promise<Created> {
+  if (!creation.ephemeral && !creation.sequential) {
+    return createOnce(link.require(creation.path), creation, send);
+  }
   return inCompany(link, [creation.path], (company) =>
     createKnowing(company, link, creation, send, beforeRepeat),
   );
@@ -96,14 +99,13 @@ async function createKnowing(
   send: SendCreate,
   beforeRepeat: () => Promise<void>,
 ): Promise<Created> {
-  const resolvable = creation.ephemeral || creation.sequential;
   let connection = link.require(creation.path);
   const zxidBefore = link.lastZxid;
   for (;;) {
     try {
       return await createOnce(connection, creation, send);
     } catch (error) {
-      if (!resolvable || !isOutcomeUnknown(error)) throw error;
+      if (!isOutcomeUnknown(error)) throw error;
     }
     for (;;) {
       connection = await reconnected(link, creation.path);

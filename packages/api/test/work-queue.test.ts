@@ -1,7 +1,8 @@
-import { ConclaveError, type Coordinator, type Task } from "@conclave/api";
-import type { MemoryBackend } from "@conclave/backend-memory";
+import { ConclaveError, type Coordinator, connect, type Task } from "@conclave/api";
+import type { Backend, Guard } from "@conclave/api/backend";
+import { type MemoryBackend, memory } from "@conclave/backend-memory";
 import { describe, expect, test } from "vitest";
-import { memoryStore, range, sessionTimeoutMs } from "./support.js";
+import { memoryStore, range, sessionTimeoutMs, stateOf } from "./support.js";
 
 /** The requests that `action` makes, by method, without those that set watches. */
 async function requestsOf({ requests }: MemoryBackend, action: () => Promise<unknown>) {
@@ -141,6 +142,57 @@ describe("work queue", () => {
     const taking = queue.take();
     await clock.advance(sessionTimeoutMs / 2);
     expect((await now(taking)).id).toBe(id);
+  });
+
+  test("QUEUE-7: a session of which the deadline passes just as a take begins does not end the take", async () => {
+    const { clock, cluster, now } = memoryStore();
+    let ended = 0;
+    // Of the looks at the clock that a take makes as it begins, one comes long after the one before.
+    for (const late of range(8)) {
+      const backend = memory({ cluster });
+      let looks = Number.POSITIVE_INFINITY;
+      const pausing: Backend = {
+        name: backend.name,
+        capabilities: backend.capabilities,
+        open: (options) => backend.open(options),
+        clock: {
+          now: () => backend.clock.now() + (looks-- === 0 ? 10 * sessionTimeoutMs : 0),
+          schedule: (delayMs, run) => backend.clock.schedule(delayMs, run),
+        },
+      };
+      const coordinator = await now(connect(pausing, { sessionTimeoutMs }));
+      const session = await now(coordinator.session());
+      const queue = coordinator.workQueue(`/q-${late}`);
+      looks = late;
+      const taking = stateOf(queue.take());
+      looks = Number.POSITIVE_INFINITY;
+      if (session.signal.aborted) ended += 1;
+      await clock.advance(1_000);
+      await now(queue.put("task"));
+      await clock.advance(1_000);
+      expect([late, taking.now]).toEqual([late, "resolved"]);
+      await now(coordinator.close());
+    }
+    expect(ended).toBeGreaterThan(1);
+    expect(ended).toBeLessThan(8);
+  });
+
+  test("LEAD-7: a claim is removed under a guard that tells it from the next one, also where names come back", async () => {
+    const { join, now } = memoryStore();
+    const guards: (Guard | undefined)[] = [];
+    const { coordinator } = await join((session) => {
+      const commit = session.commit.bind(session);
+      session.commit = (operations, guard) => {
+        const [operation] = operations;
+        if (operation?.type === "delete" && operation.path.startsWith("/q/claims/")) guards.push(guard);
+        return commit(operations, guard);
+      };
+    });
+    const queue = coordinator.workQueue("/q");
+    const id = await now(queue.put("task"));
+    const task = await now(queue.take());
+    await now(task.release());
+    expect(guards).toEqual([{ path: task.path, createRevision: task.token, witness: `/q/tasks/${id}` }]);
   });
 
   test("QUEUE-7: no timer is left when nobody takes", async () => {

@@ -1,5 +1,6 @@
 import { ConclaveError, type Coordinator, type Hold } from "@conclave/api";
 import { describe, expect, test } from "vitest";
+import { harm, oneOf, randomFrom } from "./harm.js";
 import { type Client, memoryStore, range } from "./support.js";
 
 type Mode = "alone" | "shared";
@@ -52,17 +53,6 @@ const recipes: readonly Recipe[] = [
       held(await coordinator.semaphore(path, { permits: 3 }).acquire(options), "shared"),
   },
 ];
-
-/** Numbers from 0 to 1 that are the same in each run (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 const passing = ["TIMEOUT", "SESSION_LOST", "NOT_HELD", "CLOSED", "CONNECTION_LOST"];
 
@@ -119,30 +109,12 @@ describe.each(recipes)("$name", (recipe) => {
       ended.add(`${path}/${name}`);
       await observer.delete(`${path}/${name}`).catch(() => {});
     };
-    const harm = async ({ backend, coordinator }: Client) => {
-      const kind = random();
-      if (kind < 0.2) backend.faults.cut();
-      else if (kind < 0.55) backend.faults.dropNextReply();
-      else if (kind < 0.65) backend.faults.halfOpen();
-      else if (kind < 0.75) {
-        const { id } = await coordinator.session();
-        ended.add(id);
-        cluster.expireSession(id);
-      } else if (kind < 0.8) {
-        backend.faults.pause();
-        await sleep(random() * 4_000);
-        backend.faults.resume();
-      } else if (kind < 0.88) await deleteOne();
-      else {
-        backend.faults.blackHole();
-        await sleep(random() * 700);
-        backend.faults.heal();
-      }
-    };
     const harmAll = async () => {
       while (faults) {
         await sleep(random() * 150);
-        await harm(clients[Math.floor(random() * clients.length)] as Client);
+        const endsSession = (id: string) => ended.add(id);
+        if (random() < 0.08) await deleteOne();
+        else await harm(oneOf(clients, random), { cluster, random, sleep, endsSession });
       }
     };
     const running = Promise.all([...clients.map(run), harmAll()]);

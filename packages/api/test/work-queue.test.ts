@@ -195,6 +195,84 @@ describe("work queue", () => {
     expect(guards).toEqual([{ path: task.path, createRevision: task.token, witness: `/q/tasks/${id}` }]);
   });
 
+  test("QUEUE-2: a claim that was deleted before its attempt was counted hands nothing out", async () => {
+    const { clock, join, now } = memoryStore();
+    const { coordinator: rival } = await join();
+    let meanwhile: (() => Promise<void>) | undefined;
+    const { coordinator } = await join((session) => {
+      // It hears of nothing that becomes of its claims.
+      session.watchNode = () => () => {};
+      const commit = session.commit.bind(session);
+      session.commit = async (operations, guard) => {
+        const [operation] = operations;
+        if (operation?.type === "set") await meanwhile?.();
+        return commit(operations, guard);
+      };
+    });
+    const id = await now(rival.workQueue("/q").put("task"));
+    const tasks: Task[] = [];
+    meanwhile = async () => {
+      meanwhile = undefined;
+      await rival.delete(`/q/claims/${id}`);
+      tasks.push(await rival.workQueue("/q").take());
+    };
+    const taking = stateOf(coordinator.workQueue("/q").take());
+    await clock.advance(sessionTimeoutMs);
+    expect(tasks.map((task) => [task.attempt, task.isHeld])).toEqual([[1, true]]);
+    expect(taking.now).toBe("pending");
+  });
+
+  test("QUEUE-1: a task of which the watch never showed the claim is offered again when that has gone", async () => {
+    const { clock, join, now } = memoryStore();
+    const { coordinator: rival } = await join();
+    const { coordinator } = await join((session) => {
+      const watch = session.watchChildren.bind(session);
+      session.watchChildren = (path, sink) => {
+        if (path !== "/q/claims") return watch(path, sink);
+        const unseen = { changed: () => {}, removed: () => {}, failed: () => {} };
+        return watch(path, { ...unseen, snapshot: () => sink.snapshot([]) });
+      };
+    });
+    await now(rival.workQueue("/q").put("task"));
+    const task = await now(rival.workQueue("/q").take());
+    const taking = stateOf(coordinator.workQueue("/q").take());
+    await clock.advance(sessionTimeoutMs);
+    expect(taking.now).toBe("pending");
+    await now(task.release());
+    await clock.advance(sessionTimeoutMs / 10);
+    expect(taking.now).toBe("resolved");
+  });
+
+  test.each(["get", "commit"] as const)(
+    "LEAD-6: a claim that fails by a %s leaves nothing behind that keeps the task from others",
+    async (method) => {
+      const { clock, join, now } = memoryStore();
+      const { coordinator: rival } = await join();
+      let failures = 0;
+      const unlessFirst = <T>(isIt: boolean, call: () => Promise<T>) => {
+        if (!isIt || failures > 0) return call();
+        failures += 1;
+        return Promise.reject(new ConclaveError("STORE_ERROR", "too many requests"));
+      };
+      const { coordinator } = await join((session) => {
+        const [get, commit] = [session.get.bind(session), session.commit.bind(session)];
+        session.get = (path, options) => {
+          const isOfMark = method === "get" && path.startsWith("/q/claims/");
+          return unlessFirst(isOfMark, () => get(path, options));
+        };
+        session.commit = (operations, guard) => {
+          const isCount = method === "commit" && operations[0]?.type === "set";
+          return unlessFirst(isCount, () => commit(operations, guard));
+        };
+      });
+      await now(rival.workQueue("/q").put("task"));
+      await expect(now(coordinator.workQueue("/q").take())).rejects.toMatchObject({ code: "STORE_ERROR" });
+      const taking = rival.workQueue("/q").take();
+      await clock.advance(sessionTimeoutMs / 10);
+      expect((await now(taking)).attempt).toBe(1);
+    },
+  );
+
   test("QUEUE-7: no timer is left when nobody takes", async () => {
     const { clock, join, now } = memoryStore();
     const { coordinator } = await join();

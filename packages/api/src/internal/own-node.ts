@@ -26,10 +26,7 @@ export function ephemeralNode(path: string, data: Uint8Array): CreateOperation {
   return { type: "create", path, data, ephemeral: true, sequential: false, parents: true };
 }
 
-/**
- * Makes an ephemeral node; false when another stands in its place. What holds the same data there, of this session, is taken for the one
- * that was made, once a reply was lost (OUT-3).
- */
+/** Makes an ephemeral node; false when another's stands in its place. Once a reply was lost, only `readOwn` tells whose does (OUT-3). */
 export function makeOwn(live: LiveSession, create: CreateOperation): Promise<boolean> {
   let isRepeated = false;
   return live.idempotent(async (backend) => {
@@ -40,7 +37,7 @@ export function makeOwn(live: LiveSession, create: CreateOperation): Promise<boo
       return true;
     } catch (error) {
       if (!ConclaveError.is(error, "NODE_EXISTS")) throw error;
-      return mayBeOurs && (await readOwn(backend, create)) !== undefined;
+      return mayBeOurs;
     }
   });
 }

@@ -1,8 +1,9 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import type { Partition } from "@conclave/api";
 import type { BackendSession, ChildNode } from "@conclave/api/backend";
 import { describe, expect, test } from "vitest";
-import { memoryStore, refusing, sessionTimeoutMs, stateOf, untilAborted } from "./support.js";
+import { memoryStore, range, refusing, sessionTimeoutMs, stateOf, untilAborted } from "./support.js";
 
 const partitions = 20;
 
@@ -86,6 +87,33 @@ describe("partitioner", () => {
     await clock.advance(1_000);
     expect(refusals()).toBe(3);
     expect(other.owned).toEqual([0, 1]);
+  });
+
+  test("PART-3: work does not begin on a partition that has to go already", async () => {
+    const begun: boolean[] = [];
+    // Told to stop at each step between the reply that makes it the owner and the work.
+    for (const steps of range(24)) {
+      const { clock, join } = memoryStore();
+      const stop = new AbortController();
+      const after = (left: number) => queueMicrotask(() => (left > 0 ? after(left - 1) : stop.abort()));
+      const { coordinator } = await join((session) => {
+        const enqueue = session.enqueue.bind(session);
+        session.enqueue = async (...given) => {
+          const ticket = await enqueue(...given);
+          after(steps);
+          return ticket;
+        };
+      });
+      const work = ({ signal }: Partition) => void begun.push(signal.aborted);
+      const outcome = stateOf(
+        coordinator.partitioner("/p", { partitions: 1 }).run(work, { signal: stop.signal }),
+      );
+      await clock.advance(0);
+      expect(outcome.now).toBe("ABORTED");
+    }
+    expect(begun).not.toContain(true);
+    expect(begun.length).toBeGreaterThan(0);
+    expect(begun.length).toBeLessThan(24);
   });
 
   test("OUT-4: a run that has ended is not kept for as long as its session lives", async () => {

@@ -9,7 +9,7 @@ import {
 import type { ChildNode } from "@conclave/api/backend";
 import { type MemoryBackend, MemoryCluster, memory, VirtualClock } from "@conclave/backend-memory";
 import { describe, expect, test } from "vitest";
-import { preparing } from "./support.js";
+import { preparing, randomFrom } from "./support.js";
 
 /*
  * Random schedules of registrations, updates and withdrawals by several clients under every fault that the memory backend has, from a
@@ -17,17 +17,6 @@ import { preparing } from "./support.js";
  */
 
 type State = ReadonlyMap<string, number>;
-
-/** A generator of numbers from 0 up to but not including 1, the same for the same seed (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let bits = Math.imul(state ^ (state >>> 15), 1 | state);
-    bits = (bits + Math.imul(bits ^ (bits >>> 7), 61 | bits)) ^ bits;
-    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 function portOf({ node }: ChildNode): number {
   return JSON.parse(new TextDecoder().decode(node.data)).port;
@@ -113,7 +102,7 @@ interface Client {
 }
 
 async function schedule(seed: number, steps: number): Promise<void> {
-  const random = randomOf(seed);
+  const random = randomFrom(seed);
   const pick = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)] as T;
   const clock = new VirtualClock();
   const cluster = new MemoryCluster({ clock });

@@ -1,5 +1,6 @@
 import { ConclaveError, type Coordinator, type Hold } from "@conclave/api";
 import { describe, expect, test } from "vitest";
+import { harm, oneOf } from "./harm.js";
 import { type Client, memoryStore, randomFrom, range } from "./support.js";
 
 type Mode = "alone" | "shared";
@@ -108,30 +109,12 @@ describe.each(recipes)("$name", (recipe) => {
       ended.add(`${path}/${name}`);
       await observer.delete(`${path}/${name}`).catch(() => {});
     };
-    const harm = async ({ backend, coordinator }: Client) => {
-      const kind = random();
-      if (kind < 0.2) backend.faults.cut();
-      else if (kind < 0.55) backend.faults.dropNextReply();
-      else if (kind < 0.65) backend.faults.halfOpen();
-      else if (kind < 0.75) {
-        const { id } = await coordinator.session();
-        ended.add(id);
-        cluster.expireSession(id);
-      } else if (kind < 0.8) {
-        backend.faults.pause();
-        await sleep(random() * 4_000);
-        backend.faults.resume();
-      } else if (kind < 0.88) await deleteOne();
-      else {
-        backend.faults.blackHole();
-        await sleep(random() * 700);
-        backend.faults.heal();
-      }
-    };
     const harmAll = async () => {
       while (faults) {
         await sleep(random() * 150);
-        await harm(clients[Math.floor(random() * clients.length)] as Client);
+        const endsSession = (id: string) => ended.add(id);
+        if (random() < 0.08) await deleteOne();
+        else await harm(oneOf(clients, random), { cluster, random, sleep, endsSession });
       }
     };
     const running = Promise.all([...clients.map(run), harmAll()]);

@@ -1,6 +1,9 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import type { Partition } from "@conclave/api";
 import type { BackendSession, ChildNode } from "@conclave/api/backend";
 import { describe, expect, test } from "vitest";
-import { memoryStore, refusing, untilAborted } from "./support.js";
+import { memoryStore, range, refusing, sessionTimeoutMs, stateOf, untilAborted } from "./support.js";
 
 const partitions = 20;
 
@@ -37,8 +40,8 @@ describe("partitioner", () => {
     const first = run(a, "a");
     await clock.advance(0);
     expect(first.owned.length).toBe(partitions);
-    // The number of partitions is looked up and, by the first, said; the member's node; a place in each line.
-    expect(counts(backends[0])).toEqual([1, 2, partitions, 0, 0]);
+    // The number of partitions is looked up and, by the first, said; the member's node and its revision; a place in each line.
+    expect(counts(backends[0])).toEqual([2, 2, partitions, 0, 0]);
     for (const { requests } of backends) requests.reset();
     const second = run(b, "b");
     await clock.advance(0);
@@ -48,7 +51,7 @@ describe("partitioner", () => {
     // What moves is left by one and joined by the other, who asks once more when the one ahead has gone.
     expect(counts(backends[0])).toEqual([0, 0, 0, 0, moved]);
     const [gets, commits, enqueues, standings, leaves] = counts(backends[1]);
-    expect([gets, commits, enqueues, leaves]).toEqual([1, 1, moved, 0]);
+    expect([gets, commits, enqueues, leaves]).toEqual([2, 1, moved, 0]);
     expect(standings).toBeLessThanOrEqual(moved);
     stop.abort();
     await clock.advance(0);
@@ -84,6 +87,57 @@ describe("partitioner", () => {
     await clock.advance(1_000);
     expect(refusals()).toBe(3);
     expect(other.owned).toEqual([0, 1]);
+  });
+
+  test("PART-3: work does not begin on a partition that has to go already", async () => {
+    const begun: boolean[] = [];
+    // Told to stop at each step between the reply that makes it the owner and the work.
+    for (const steps of range(24)) {
+      const { clock, join } = memoryStore();
+      const stop = new AbortController();
+      const after = (left: number) => queueMicrotask(() => (left > 0 ? after(left - 1) : stop.abort()));
+      const { coordinator } = await join((session) => {
+        const enqueue = session.enqueue.bind(session);
+        session.enqueue = async (...given) => {
+          const ticket = await enqueue(...given);
+          after(steps);
+          return ticket;
+        };
+      });
+      const work = ({ signal }: Partition) => void begun.push(signal.aborted);
+      const outcome = stateOf(
+        coordinator.partitioner("/p", { partitions: 1 }).run(work, { signal: stop.signal }),
+      );
+      await clock.advance(0);
+      expect(outcome.now).toBe("ABORTED");
+    }
+    expect(begun).not.toContain(true);
+    expect(begun.length).toBeGreaterThan(0);
+    expect(begun.length).toBeLessThan(24);
+  });
+
+  test("OUT-4: a run that has ended is not kept for as long as its session lives", async () => {
+    const { clock, join } = memoryStore();
+    const { coordinator } = await join();
+    const runOnce = async () => {
+      const stop = new AbortController();
+      const held = { name: "whatever work needs" };
+      const work = () => void held.name;
+      const running = coordinator.partitioner("/p", { partitions: 2 }).run(work, { signal: stop.signal });
+      const outcome = stateOf(running);
+      await clock.advance(0);
+      stop.abort();
+      await clock.advance(sessionTimeoutMs);
+      expect(outcome.now).toBe("ABORTED");
+      return new WeakRef(held);
+    };
+    const held = await runOnce();
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    // What was looked at in a turn is kept to its end.
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+    expect(held.deref()).toBeUndefined();
   });
 
   test("OUT-4: run rejects at once when its signal aborts while the store does not answer", async () => {

@@ -1,7 +1,8 @@
-import { ConclaveError, type Coordinator, type Task } from "@conclave/api";
-import type { MemoryBackend } from "@conclave/backend-memory";
+import { ConclaveError, type Coordinator, connect, type Task } from "@conclave/api";
+import type { Backend, Guard } from "@conclave/api/backend";
+import { type MemoryBackend, memory } from "@conclave/backend-memory";
 import { describe, expect, test } from "vitest";
-import { memoryStore, range, sessionTimeoutMs } from "./support.js";
+import { memoryStore, range, sessionTimeoutMs, stateOf } from "./support.js";
 
 /** The requests that `action` makes, by method, without those that set watches. */
 async function requestsOf({ requests }: MemoryBackend, action: () => Promise<unknown>) {
@@ -142,6 +143,135 @@ describe("work queue", () => {
     await clock.advance(sessionTimeoutMs / 2);
     expect((await now(taking)).id).toBe(id);
   });
+
+  test("QUEUE-7: a session of which the deadline passes just as a take begins does not end the take", async () => {
+    const { clock, cluster, now } = memoryStore();
+    let ended = 0;
+    // Of the looks at the clock that a take makes as it begins, one comes long after the one before.
+    for (const late of range(8)) {
+      const backend = memory({ cluster });
+      let looks = Number.POSITIVE_INFINITY;
+      const pausing: Backend = {
+        name: backend.name,
+        capabilities: backend.capabilities,
+        open: (options) => backend.open(options),
+        clock: {
+          now: () => backend.clock.now() + (looks-- === 0 ? 10 * sessionTimeoutMs : 0),
+          schedule: (delayMs, run) => backend.clock.schedule(delayMs, run),
+        },
+      };
+      const coordinator = await now(connect(pausing, { sessionTimeoutMs }));
+      const session = await now(coordinator.session());
+      const queue = coordinator.workQueue(`/q-${late}`);
+      looks = late;
+      const taking = stateOf(queue.take());
+      looks = Number.POSITIVE_INFINITY;
+      if (session.signal.aborted) ended += 1;
+      await clock.advance(1_000);
+      await now(queue.put("task"));
+      await clock.advance(1_000);
+      expect([late, taking.now]).toEqual([late, "resolved"]);
+      await now(coordinator.close());
+    }
+    expect(ended).toBeGreaterThan(1);
+    expect(ended).toBeLessThan(8);
+  });
+
+  test("LEAD-7: a claim is removed under a guard that tells it from the next one, also where names come back", async () => {
+    const { join, now } = memoryStore();
+    const guards: (Guard | undefined)[] = [];
+    const { coordinator } = await join((session) => {
+      const commit = session.commit.bind(session);
+      session.commit = (operations, guard) => {
+        const [operation] = operations;
+        if (operation?.type === "delete" && operation.path.startsWith("/q/claims/")) guards.push(guard);
+        return commit(operations, guard);
+      };
+    });
+    const queue = coordinator.workQueue("/q");
+    const id = await now(queue.put("task"));
+    const task = await now(queue.take());
+    await now(task.release());
+    expect(guards).toEqual([{ path: task.path, createRevision: task.token, witness: `/q/tasks/${id}` }]);
+  });
+
+  test("QUEUE-2: a claim that was deleted before its attempt was counted hands nothing out", async () => {
+    const { clock, join, now } = memoryStore();
+    const { coordinator: rival } = await join();
+    let meanwhile: (() => Promise<void>) | undefined;
+    const { coordinator } = await join((session) => {
+      // It hears of nothing that becomes of its claims.
+      session.watchNode = () => () => {};
+      const commit = session.commit.bind(session);
+      session.commit = async (operations, guard) => {
+        const [operation] = operations;
+        if (operation?.type === "set") await meanwhile?.();
+        return commit(operations, guard);
+      };
+    });
+    const id = await now(rival.workQueue("/q").put("task"));
+    const tasks: Task[] = [];
+    meanwhile = async () => {
+      meanwhile = undefined;
+      await rival.delete(`/q/claims/${id}`);
+      tasks.push(await rival.workQueue("/q").take());
+    };
+    const taking = stateOf(coordinator.workQueue("/q").take());
+    await clock.advance(sessionTimeoutMs);
+    expect(tasks.map((task) => [task.attempt, task.isHeld])).toEqual([[1, true]]);
+    expect(taking.now).toBe("pending");
+  });
+
+  test("QUEUE-1: a task of which the watch never showed the claim is offered again when that has gone", async () => {
+    const { clock, join, now } = memoryStore();
+    const { coordinator: rival } = await join();
+    const { coordinator } = await join((session) => {
+      const watch = session.watchChildren.bind(session);
+      session.watchChildren = (path, sink) => {
+        if (path !== "/q/claims") return watch(path, sink);
+        const unseen = { changed: () => {}, removed: () => {}, failed: () => {} };
+        return watch(path, { ...unseen, snapshot: () => sink.snapshot([]) });
+      };
+    });
+    await now(rival.workQueue("/q").put("task"));
+    const task = await now(rival.workQueue("/q").take());
+    const taking = stateOf(coordinator.workQueue("/q").take());
+    await clock.advance(sessionTimeoutMs);
+    expect(taking.now).toBe("pending");
+    await now(task.release());
+    await clock.advance(sessionTimeoutMs / 10);
+    expect(taking.now).toBe("resolved");
+  });
+
+  test.each(["get", "commit"] as const)(
+    "LEAD-6: a claim that fails by a %s leaves nothing behind that keeps the task from others",
+    async (method) => {
+      const { clock, join, now } = memoryStore();
+      const { coordinator: rival } = await join();
+      let failures = 0;
+      const unlessFirst = <T>(isIt: boolean, call: () => Promise<T>) => {
+        if (!isIt || failures > 0) return call();
+        failures += 1;
+        return Promise.reject(new ConclaveError("STORE_ERROR", "too many requests"));
+      };
+      const { coordinator } = await join((session) => {
+        const [get, commit] = [session.get.bind(session), session.commit.bind(session)];
+        session.get = (path, options) => {
+          const isOfMark = method === "get" && path.startsWith("/q/claims/");
+          return unlessFirst(isOfMark, () => get(path, options));
+        };
+        session.commit = (operations, guard) => {
+          const isCount = method === "commit" && operations[0]?.type === "set";
+          return unlessFirst(isCount, () => commit(operations, guard));
+        };
+      });
+      await now(rival.workQueue("/q").put("task"));
+      await expect(now(coordinator.workQueue("/q").take())).rejects.toMatchObject({ code: "STORE_ERROR" });
+      const taking = rival.workQueue("/q").take();
+      await clock.advance(sessionTimeoutMs / 10);
+      expect((await now(taking)).attempt).toBe(1);
+    },
+  );
 
   test("QUEUE-7: no timer is left when nobody takes", async () => {
     const { clock, join, now } = memoryStore();

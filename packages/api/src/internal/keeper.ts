@@ -75,7 +75,7 @@ export class Keeper {
   follow(listener: (live: LiveSession) => void): () => void {
     const stop = this.onSession(listener);
     const current = this.current;
-    if (current) listener(current);
+    if (current) tell(listener, current);
     return stop;
   }
 
@@ -122,8 +122,17 @@ export class Keeper {
     const ended = new Promise<void>((resolve) => {
       onAbort(live.signal, resolve);
     });
-    for (const listener of [...this.#listeners]) listener(live);
+    for (const listener of [...this.#listeners]) tell(listener, live);
     if (!live.signal.aborted) await ended;
     if (this.#current === live) this.#current = undefined;
+  }
+}
+
+/** A session may end at any look at its deadline, and so under whoever is told of it: then the next one is what counts. */
+function tell(listener: (live: LiveSession) => void, live: LiveSession): void {
+  try {
+    listener(live);
+  } catch (error) {
+    if (!live.signal.aborted) throw error;
   }
 }

@@ -10,8 +10,8 @@ export function notHeld(why: string): ConclaveError {
 }
 
 export interface PlaceOptions {
-  /** Takes exactly this entry out of the store, if it still stands. Default: leaves the line. */
-  readonly remove?: (backend: BackendSession) => Promise<void>;
+  /** Takes exactly this entry, which the guard names, out of the store, if it still stands. Default: leaves the line. */
+  readonly remove?: (backend: BackendSession, guard: Guard) => Promise<void>;
   /** As of a `Guard`. */
   readonly witness?: string;
 }
@@ -27,7 +27,7 @@ export class Place {
   readonly guard: Guard;
   readonly #given = new AbortController();
   readonly #stopWatching: () => void;
-  readonly #remove: (backend: BackendSession) => Promise<void>;
+  readonly #remove: (backend: BackendSession, guard: Guard) => Promise<void>;
   /** Its node was seen to be gone: there is nothing left to remove, and a node of that name now is somebody else's. */
   #gone = false;
 
@@ -90,7 +90,7 @@ export class Place {
     this.revoke(notHeld("given up"));
     if (this.#gone || this.live.signal.aborted) return;
     try {
-      await this.live.idempotent(this.#remove);
+      await this.live.idempotent((backend) => this.#remove(backend, this.guard));
     } catch (error) {
       // The session is over, and the entry with it.
       if (!this.live.signal.aborted) throw error;

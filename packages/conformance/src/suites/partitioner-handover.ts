@@ -153,6 +153,27 @@ export const partitionerHandover = suite("partitions that change hands", (test) 
     await shared(kit, [second, third], partitions);
   });
 
+  test("PART-6", "an id that is taken is waited for in one process as well", async (kit) => {
+    const [a, b] = (await clients(kit, 2)) as [KitClient, KitClient];
+    const ledger = new Ledger();
+    const first = member(a, { partitions, id: "same", ledger });
+    await settled(kit, [first], partitions);
+    const second = member(a, { partitions, id: "same", ledger });
+    // Whoever took part after it has been seen by all.
+    const third = member(b, { partitions, id: "other", ledger });
+    await shared(kit, [first, third], partitions);
+    await third.leave();
+    await settled(kit, [first], partitions);
+    for (const index of range(partitions)) await childrenAre(kit, b, `${path}/partitions/${index}`, 1);
+    await second.leave();
+    const begun = ledger.begun.length;
+    const next = member(a, { partitions, id: "same", ledger });
+    await childrenAre(kit, b, `${path}/members`, 1);
+    await first.leave();
+    await settled(kit, [next], partitions);
+    assert.equal(ledger.begun.length, begun + partitions, "who does not take part made others begin again");
+  });
+
   test("PART-6", "a member whose node was deleted from outside joins again", async (kit) => {
     const [a, b] = (await clients(kit, 2)) as [KitClient, KitClient];
     const one = member(a, { partitions, id: "a" });

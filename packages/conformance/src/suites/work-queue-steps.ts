@@ -1,110 +1,9 @@
 import assert from "node:assert/strict";
-import { type Capabilities, ConclaveError, type Coordinator, connect } from "@conclave/api";
-import type { Backend } from "@conclave/api/backend";
 import { rejects } from "../expect.js";
-import type { Kit } from "../kit.js";
 import { suite } from "../suite.js";
+import { blind, fates, mortal, unlucky } from "./hurt-clients.js";
 import { dataOf, isEmpty, path, take } from "./queues.js";
 import { childrenAre, range, soonMs, steady } from "./support.js";
-
-/** A client of which the process dies just before its commit number `fatal`, counted from 0. */
-async function mortal(
-  kit: Kit,
-  fatal: number,
-  declared: Partial<Capabilities> = {},
-): Promise<{ readonly coordinator: Coordinator; readonly dead: Promise<void>; isDead(): boolean }> {
-  const { backend } = await kit.testClient();
-  let commits = 0;
-  let isDead = false;
-  let die = () => {};
-  const dead = new Promise<void>((resolve) => {
-    die = resolve;
-  });
-  const dying: Backend = {
-    name: backend.name,
-    capabilities: { ...backend.capabilities, ...declared },
-    clock: backend.clock,
-    async open(options) {
-      // The process is not started again.
-      if (isDead) return new Promise(() => {});
-      const session = await backend.open(options);
-      const inner = { commit: session.commit.bind(session), close: session.close.bind(session) };
-      let closed: Promise<void> | undefined;
-      session.close = () => {
-        closed ??= inner.close();
-        return closed;
-      };
-      session.commit = async (operations, guard) => {
-        if (isDead) return new Promise(() => {});
-        if (commits++ < fatal) return inner.commit(operations, guard);
-        isDead = true;
-        await session.close();
-        die();
-        return new Promise(() => {});
-      };
-      return session;
-    },
-  };
-  const { sessionTimeoutMs } = steady(kit);
-  const coordinator = await connect(dying, { namespace: kit.namespace, sessionTimeoutMs });
-  kit.onCleanup(() => coordinator.close());
-  return { coordinator, dead, isDead: () => isDead };
-}
-
-/**
- * A client whose commit number `lost`, counted from 0, ends with an unknown outcome: the request was lost, or its reply. The store
- * resolves that for what it makes sequential (OUT-3), which is left out.
- */
-async function unlucky(kit: Kit, lost: number, what: "request" | "reply"): Promise<Coordinator> {
-  const { backend } = await kit.testClient();
-  let commits = 0;
-  const losing: Backend = {
-    name: backend.name,
-    capabilities: backend.capabilities,
-    clock: backend.clock,
-    async open(options) {
-      const session = await backend.open(options);
-      const commit = session.commit.bind(session);
-      session.commit = async (operations, guard) => {
-        if (operations.some((operation) => operation.type === "create" && operation.sequential)) {
-          return commit(operations, guard);
-        }
-        if (commits++ !== lost) return commit(operations, guard);
-        if (what === "reply") await commit(operations, guard);
-        throw new ConclaveError("CONNECTION_LOST", `the ${what} was lost`, { outcome: "unknown" });
-      };
-      return session;
-    },
-  };
-  const { sessionTimeoutMs } = steady(kit);
-  const coordinator = await connect(losing, { namespace: kit.namespace, sessionTimeoutMs });
-  kit.onCleanup(() => coordinator.close());
-  return coordinator;
-}
-
-/**
- * A client that is told nothing of what becomes of its claims, as when a notification is late; with `unguarded` its commits go
- * without their guard, as when a store that cannot judge both as one is overtaken between the two.
- */
-async function blind(kit: Kit, { unguarded }: { readonly unguarded: boolean }): Promise<Coordinator> {
-  const { backend } = await kit.testClient();
-  const blinded: Backend = {
-    name: backend.name,
-    capabilities: backend.capabilities,
-    clock: backend.clock,
-    async open(options) {
-      const session = await backend.open(options);
-      const commit = session.commit.bind(session);
-      session.watchNode = () => () => {};
-      session.commit = (operations, guard) => commit(operations, unguarded ? undefined : guard);
-      return session;
-    },
-  };
-  const { sessionTimeoutMs } = steady(kit);
-  const coordinator = await connect(blinded, { namespace: kit.namespace, sessionTimeoutMs });
-  kit.onCleanup(() => coordinator.close());
-  return coordinator;
-}
 
 /** As many commits as any of the scenes below takes, and some more. */
 const mostCommits = 12;
@@ -185,15 +84,15 @@ export const workQueueSteps = suite("work queue, step by step", (test) => {
     },
   );
 
-  for (const what of ["request", "reply"] as const) {
+  for (const fate of fates) {
     test(
       "QUEUE-4",
-      `whichever ${what} of a worker is lost, it counts one attempt and acknowledges once`,
+      `whichever request of a worker ${fate}, it counts one attempt and acknowledges once`,
       { timeouts: 60 },
       async (kit) => {
         const observer = await kit.client(steady(kit));
         for (const lost of range(6)) {
-          const coordinator = await unlucky(kit, lost, what);
+          const coordinator = await unlucky(kit, lost, fate);
           const queue = coordinator.workQueue(path, { maxAttempts: 2 });
           await queue.put("task");
           const released = await kit.within("a task", soonMs(kit), queue.take());
@@ -209,13 +108,13 @@ export const workQueueSteps = suite("work queue, step by step", (test) => {
 
     test(
       "QUEUE-4",
-      `whichever ${what} of a worker is lost, what it commits with its acknowledgement is done once`,
+      `whichever request of a worker ${fate}, what it commits with its acknowledgement is done once`,
       { when: ({ transactions }) => transactions, timeouts: 60 },
       async (kit) => {
         const observer = await kit.client(steady(kit));
         await observer.coordinator.create("/paid", "");
         for (const lost of range(4)) {
-          const queue = (await unlucky(kit, lost, what)).workQueue(path);
+          const queue = (await unlucky(kit, lost, fate)).workQueue(path);
           await queue.put("task");
           const task = await kit.within("a task", soonMs(kit), queue.take());
           await task.acknowledge({ operations: [{ type: "set", path: "/paid", data: "" }] });
@@ -228,12 +127,12 @@ export const workQueueSteps = suite("work queue, step by step", (test) => {
 
     test(
       "QUEUE-6",
-      `whichever ${what} of a worker is lost that rejects the last attempt, there is one dead letter`,
+      `whichever request of a worker that rejects the last attempt ${fate}, there is one dead letter`,
       { timeouts: 60 },
       async (kit) => {
         const observer = await kit.client(steady(kit));
         for (const lost of range(6)) {
-          const coordinator = await unlucky(kit, lost, what);
+          const coordinator = await unlucky(kit, lost, fate);
           const queue = coordinator.workQueue(path, { maxAttempts: 1 });
           const id = await queue.put("task");
           await (await kit.within("a task", soonMs(kit), queue.take())).reject();

@@ -63,6 +63,19 @@ export const workQueue = suite("work queue", (test) => {
     await isEmpty(kit, a);
   });
 
+  test(
+    "QUEUE-1",
+    "a task that is given back is what was put, whatever its worker made of it",
+    async (kit) => {
+      const [a, b] = await pair(kit);
+      await a.coordinator.workQueue(path).put("task");
+      const task = await take(kit, a);
+      task.data.fill(0);
+      await task.release();
+      assert.equal(dataOf(await take(kit, b)), "task");
+    },
+  );
+
   test("QUEUE-1", "children of a queue that are no tasks harm nobody", async (kit) => {
     const [a, b] = await pair(kit);
     const queue = a.coordinator.workQueue(path);
@@ -272,7 +285,7 @@ export const workQueue = suite("work queue", (test) => {
     for (const list of ["task", undefined, null, 7] as never[]) {
       await rejects(queue.putAll(list), "INVALID_ARGUMENT");
     }
-    for (const id of ["", "a/b", "..", undefined] as string[]) {
+    for (const id of ["", "a/b", "..", "x".repeat(995), undefined] as string[]) {
       await rejects(queue.deadLetters.requeue(id), "INVALID_PATH");
       await rejects(queue.deadLetters.remove(id), "INVALID_PATH");
     }
@@ -286,7 +299,13 @@ export const workQueue = suite("work queue", (test) => {
     await queue.put("task");
     const task = await queue.take();
     const many = range(32).map((index) => ({ type: "create", path: `/${index}` }));
-    for (const operations of [null, 7, [], many, [{ type: "move", path: "/a" }]] as never[]) {
+    const ownTask = `${path}/tasks/${task.id}`;
+    const own = [
+      [{ type: "delete", path: ownTask }],
+      [{ type: "set", path: ownTask, data: "" }],
+      [{ type: "delete", path: task.path }],
+    ];
+    for (const operations of [null, 7, [], many, [{ type: "move", path: "/a" }], ...own] as never[]) {
       await rejects(task.acknowledge({ operations }), "INVALID_ARGUMENT");
     }
     await rejects(task.acknowledge({ operation: [] } as object), "INVALID_ARGUMENT");

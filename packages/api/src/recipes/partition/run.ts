@@ -40,6 +40,7 @@ export class PartitionRun {
   /** Who takes part, across sessions; while contact is in doubt, whoever did when it last was not. */
   readonly #members: LiveChildren<ChildNode, Member>;
   #entry: PartitionEntry | undefined;
+  #forgetSession: () => void = () => {};
   #ended = false;
 
   constructor(keeper: Keeper, config: PartitionRunConfig) {
@@ -73,6 +74,7 @@ export class PartitionRun {
       onAbort(signal, () => resolve(aborted(signal))),
     ]);
     stopFollowing();
+    this.#forgetSession();
     this.#ended = true;
     // The others may stand in line before this member is out of it.
     void this.#entry?.leave();
@@ -84,7 +86,10 @@ export class PartitionRun {
 
   /** Joins the members in a session. */
   async #takePart(live: LiveSession): Promise<void> {
-    onAbort(live.signal, () => this.#letAllGo(live.signal.reason));
+    this.#forgetSession = onAbort(live.signal, () => {
+      this.#entry = undefined;
+      this.#letAllGo(live.signal.reason);
+    });
     while (!this.#ended && !live.signal.aborted) {
       try {
         await this.#agree(live);
@@ -103,9 +108,13 @@ export class PartitionRun {
 
   #join(live: LiveSession): void {
     const { path, id, data } = this.#config;
-    const failed = (error: unknown) => this.#failing.abort(error);
-    this.#entry = new PartitionEntry(live, { path: `${path}/members/${id}`, data, failed });
-    this.#entry.seen(this.#members.values.has(id));
+    this.#entry = new PartitionEntry(live, {
+      path: `${path}/members/${id}`,
+      data,
+      made: () => this.#assign(),
+      failed: (error) => this.#failing.abort(error),
+    });
+    this.#assign();
   }
 
   /** Whoever is not seen to be a member in the current session is to have nothing. */
@@ -114,8 +123,7 @@ export class PartitionRun {
     if (this.#ended || live === undefined) return;
     const { id } = this.#config;
     const { values } = this.#members;
-    this.#entry?.seen(values.has(id));
-    const isMember = values.get(id)?.sessionId === live.id;
+    const isMember = this.#entry?.seen(values.get(id)) === true;
     const owners = this.#rendezvous.owners(isMember ? values.keys() : []);
     for (const [index, slot] of this.#slots.entries()) {
       const owner = owners[index];

@@ -2,31 +2,11 @@ import type { CreateOperation, Guard, Node, Operation, SetResult } from "../../b
 import type { BackendSession } from "../../backend/session.js";
 import { ConclaveError } from "../../errors.js";
 import { commit } from "../../internal/commit.js";
-import type { LiveSession } from "../../internal/live-session.js";
 import { hasPassed } from "../../internal/own-node.js";
 import type { Place } from "../../internal/place.js";
 import { decodeRecord, encodeRecord, type QueueLayout, type TaskRecord } from "./layout.js";
-import { Mark } from "./mark.js";
 
 const linearizable = { linearizable: true } as const;
-const ownWrites = { linearizable: false } as const;
-
-/** What became of an attempt to claim a task. */
-export type Claiming =
-  | { readonly result: "claimed"; readonly claim: Claim }
-  /** Somebody else has it. */
-  | { readonly result: "taken" }
-  /** It was done meanwhile, or was moved to the dead letters just now. */
-  | { readonly result: "gone" }
-  /** Nobody waits for it any more. */
-  | { readonly result: "unwanted" };
-
-export interface ClaimOptions {
-  /** As many attempts as a task has before it is moved to the dead letters. */
-  readonly maxAttempts: number;
-  /** Whether anybody still wants the task: asked before the attempt is counted. */
-  isWanted(): boolean;
-}
 
 /**
  * A claimed task: an ephemeral mark, and the task's node, of which the version moves with every claim.
@@ -50,32 +30,18 @@ export class Claim {
     this.#record = decodeRecord(task.data);
   }
 
+  /** Of the task's node. */
+  get path(): string {
+    return this.#layout.task(this.id);
+  }
+
   get record(): TaskRecord {
     return this.#record;
   }
 
   /** Counts this attempt; false when the task is gone. */
-  async count(): Promise<boolean> {
-    for (;;) {
-      const counted = { ...this.#record, attempts: this.#record.attempts + 1 };
-      const data = encodeRecord(counted);
-      try {
-        const [result] = await this.#once((backend) => backend.commit([this.#set(data)], this.#guard));
-        this.#version = (result as SetResult).version;
-        this.#record = counted;
-        return true;
-      } catch (error) {
-        if (ConclaveError.is(error, "NO_NODE")) return false;
-        if (!ConclaveError.is(error, "BAD_VERSION") && !isUnknown(error)) throw error;
-        const node = await this.#read(this.#layout.task(this.id));
-        if (node === undefined) return false;
-        // Of an unknown outcome: it was applied if the node is now as we would have made it.
-        const applied = isUnknown(error) && node.version === this.#version + 1 && equal(node.data, data);
-        this.#version = node.version;
-        this.#record = decodeRecord(node.data);
-        if (applied) return true;
-      }
-    }
+  count(): Promise<boolean> {
+    return this.#write((record) => ({ ...record, attempts: record.attempts + 1 }));
   }
 
   /** Takes the count back, as far as it still stands as this claim left it. */
@@ -108,31 +74,68 @@ export class Claim {
    * Otherwise the outcome stays unknown (OUT-1).
    */
   async removeTask(others: readonly Operation[] = []): Promise<void> {
-    const path = this.#layout.task(this.id);
+    const { path } = this;
+    // Whether a commit was sent of which nobody knows whether it was applied, or still will be.
+    let isInDoubt = false;
     for (;;) {
       const remove = { type: "delete", path, ifVersion: this.#version } as const;
       try {
         await commit(this.place.live, [...others, remove], this.#guard, undefined);
         return;
       } catch (error) {
-        const unknown = isUnknown(error);
+        isInDoubt ||= isUnknown(error);
         if (ConclaveError.is(error, "NOT_HELD")) this.place.vanished();
-        if (!unknown && !isOfTask(error, others.length)) throw error;
-        const { task, stands } = await this.#look(path).catch((cause) => {
-          throw unknown ? withOutcomeUnknown(cause) : cause;
+        if (!isInDoubt && !isOfTask(error, others.length)) throw error;
+        const { task, stands } = await this.#look().catch((cause) => {
+          throw isInDoubt ? withOutcomeUnknown(cause) : cause;
         });
-        if (!stands) throw unknown && task === undefined ? error : this.#vanished();
-        // Of an unknown outcome: by us, with all the others. Else by somebody who went past the queue.
-        if (task === undefined && (unknown || others.length === 0)) return;
+        if (!stands) throw isInDoubt && task === undefined ? withOutcomeUnknown(error) : this.#vanished();
+        // In doubt: by us, with all the others. Else by somebody who went past the queue.
+        if (task === undefined && (isInDoubt || others.length === 0)) return;
         if (task === undefined) throw error;
         this.#version = task.version;
+        if (isInDoubt) isInDoubt = !(await this.#outdate());
+      }
+    }
+  }
+
+  /** Moves the task's version on, so that a commit that was sent before cannot be applied any more; false when that failed. */
+  #outdate(): Promise<boolean> {
+    return this.#write((record) => record).catch((error) => {
+      if (ConclaveError.is(error, "NOT_HELD")) return false;
+      throw withOutcomeUnknown(error);
+    });
+  }
+
+  /** Sets the task's node, whatever becomes of replies; false when the task is gone. */
+  async #write(change: (record: TaskRecord) => TaskRecord): Promise<boolean> {
+    let isInDoubt = false;
+    for (;;) {
+      const record = change(this.#record);
+      const data = encodeRecord(record);
+      try {
+        const [result] = await this.#once((backend) => backend.commit([this.#set(data)], this.#guard));
+        this.#version = (result as SetResult).version;
+        this.#record = record;
+        return true;
+      } catch (error) {
+        if (ConclaveError.is(error, "NO_NODE")) return false;
+        isInDoubt ||= isUnknown(error);
+        if (!ConclaveError.is(error, "BAD_VERSION") && !isUnknown(error)) throw error;
+        const node = await this.#read(this.path);
+        if (node === undefined) return false;
+        // In doubt: it was applied if the node is now as we would have made it, also by a request that came late.
+        const isApplied = isInDoubt && node.version === this.#version + 1 && equal(node.data, data);
+        this.#version = node.version;
+        this.#record = decodeRecord(node.data);
+        if (isApplied) return true;
       }
     }
   }
 
   /** In this order: a mark that stands after the task was seen to be gone stood when it went. */
-  async #look(path: string): Promise<{ readonly task: Node | undefined; readonly stands: boolean }> {
-    const task = await this.#read(path);
+  async #look(): Promise<{ readonly task: Node | undefined; readonly stands: boolean }> {
+    const task = await this.#read(this.path);
     const mark = await this.#read(this.place.ticket.path);
     return { task, stands: mark?.createRevision === this.place.ticket.createRevision };
   }
@@ -144,7 +147,7 @@ export class Claim {
   #set(data: Uint8Array) {
     return {
       type: "set",
-      path: this.#layout.task(this.id),
+      path: this.path,
       data,
       ifVersion: this.#version,
     } as const;
@@ -181,48 +184,10 @@ export class Claim {
   }
 }
 
-/** Claims a task and counts the attempt; a task that has had all of its attempts is moved to the dead letters instead. */
-export async function claimTask(
-  live: LiveSession,
-  layout: QueueLayout,
-  id: string,
-  { maxAttempts, isWanted }: ClaimOptions,
-): Promise<Claiming> {
-  const mark = new Mark(live, layout, id);
-  if (!(await mark.make())) return taken;
-  // Reads after the session's own write see everything before it (READ-1): a task that was done before the mark was made is gone.
-  const reading = live.idempotent((backend) => backend.get(layout.task(id), ownWrites));
-  reading.catch(() => {});
-  const place = await mark.place();
-  if (place === undefined) return taken;
-  try {
-    const task = await reading;
-    if (task === undefined) return await leaving(place, "gone");
-    if (!isWanted()) return await leaving(place, "unwanted");
-    const claim = new Claim(layout, id, place, task);
-    if (claim.record.attempts >= maxAttempts) {
-      await bury(claim);
-      return await leaving(place, "gone");
-    }
-    return (await claim.count()) ? { result: "claimed", claim } : await leaving(place, "gone");
-  } catch (error) {
-    void place.quit();
-    if (ConclaveError.is(error, "NOT_HELD")) return taken;
-    throw error;
-  }
-}
-
-const taken: Claiming = { result: "taken" };
-
 /** Moves a claimed task to the dead letters: copied first, so that it is there twice rather than not at all. */
 export async function bury(claim: Claim): Promise<void> {
   await claim.copyToDead();
   await claim.removeTask();
-}
-
-async function leaving(place: Place, result: "gone" | "unwanted"): Promise<Claiming> {
-  await place.quit();
-  return { result };
 }
 
 function isUnknown(error: unknown): boolean {

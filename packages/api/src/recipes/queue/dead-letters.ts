@@ -1,6 +1,6 @@
 import type { CreateResult } from "../../backend/operations.js";
 import { ConclaveError } from "../../errors.js";
-import { checkOptions, checkSegment } from "../../internal/check.js";
+import { checkOptions, checkPath, checkSegment } from "../../internal/check.js";
 import { commit } from "../../internal/commit.js";
 import type { Keeper } from "../../internal/keeper.js";
 import type { CallOptions } from "../../node-writer.js";
@@ -53,11 +53,10 @@ export class DeadLetters {
    * Errors: `NO_NODE` (no such dead letter), `INVALID_PATH` (id), `INVALID_ARGUMENT`, `CONNECTION_LOST`, `SESSION_LOST`.
    */
   async requeue(id: string, options: RequeueOptions = {}): Promise<string> {
-    checkSegment(id);
+    const path = this.#pathOf(id);
     checkOptions("requeue", options, ["priority", "signal"]);
     const { priority = priorityOf(id) ?? 0, signal } = options;
     checkPriority("requeue", priority);
-    const path = this.#layout.deadLetter(id);
     const live = await this.#keeper.live(signal);
     const letter = await live.idempotent((backend) => backend.get(path, { linearizable: true }), signal);
     if (letter === undefined) throw new ConclaveError("NO_NODE", `no dead letter ${id}`, { path });
@@ -78,11 +77,17 @@ export class DeadLetters {
 
   /** Deletes a dead letter. Errors: `NO_NODE` (no such dead letter), `INVALID_PATH` (id), `CONNECTION_LOST`, `SESSION_LOST`. */
   async remove(id: string, options: CallOptions = {}): Promise<void> {
-    checkSegment(id);
+    const path = this.#pathOf(id);
     checkOptions("remove", options, ["signal"]);
     const live = await this.#keeper.live(options.signal);
-    const path = this.#layout.deadLetter(id);
     await commit(live, [{ type: "delete", path, ifVersion: undefined }], undefined, options.signal);
+  }
+
+  #pathOf(id: string): string {
+    checkSegment(id);
+    const path = this.#layout.deadLetter(id);
+    checkPath(path);
+    return path;
   }
 }
 

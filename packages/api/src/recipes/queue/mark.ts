@@ -1,10 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { Ticket } from "../../backend/line.js";
-import type { Node } from "../../backend/operations.js";
-import type { BackendSession } from "../../backend/session.js";
-import { ConclaveError } from "../../errors.js";
+import type { CreateOperation } from "../../backend/operations.js";
 import type { LiveSession } from "../../internal/live-session.js";
-import { ephemeralNode, removeNode } from "../../internal/own-node.js";
+import { ephemeralNode, makeOwn, readOwn, removeNode } from "../../internal/own-node.js";
 import { Place } from "../../internal/place.js";
 import { quit } from "../../internal/quit.js";
 import type { QueueLayout } from "./layout.js";
@@ -13,57 +11,35 @@ import type { QueueLayout } from "./layout.js";
 export class Mark {
   readonly #live: LiveSession;
   readonly #line: string;
-  readonly #path: string;
   readonly #task: string;
-  readonly #data = new TextEncoder().encode(randomUUID());
+  readonly #node: CreateOperation;
 
   constructor(live: LiveSession, layout: QueueLayout, id: string) {
     this.#live = live;
     this.#line = layout.claims;
-    this.#path = layout.claim(id);
     this.#task = layout.task(id);
+    this.#node = ephemeralNode(layout.claim(id), new TextEncoder().encode(randomUUID()));
   }
 
   /** Makes the mark; false when somebody else's stands. */
-  async make(): Promise<boolean> {
-    const create = ephemeralNode(this.#path, this.#data);
-    let isRepeated = false;
-    return this.#orSweep((backend) => {
-      const mayBeOurs = isRepeated;
-      isRepeated = true;
-      return backend.commit([create], undefined).then(
-        () => true,
-        async (error) => {
-          if (!ConclaveError.is(error, "NODE_EXISTS")) throw error;
-          return mayBeOurs && (await this.#own(backend)) !== undefined;
-        },
-      );
-    });
+  make(): Promise<boolean> {
+    return this.#orSweep(makeOwn(this.#live, this.#node));
   }
 
   /** The claim that the mark makes; `undefined` when it is gone already. */
   async place(): Promise<Place | undefined> {
-    const node = await this.#orSweep((backend) => this.#own(backend));
+    const node = await this.#orSweep(this.#live.idempotent((backend) => readOwn(backend, this.#node)));
     if (node === undefined) return undefined;
     const { path, createRevision } = node;
     const ticket: Ticket = { line: this.#line, path, createRevision, ahead: [], followed: false };
     // Whoever claims the task next sets it before it is handed out.
-    return new Place(this.#live, ticket, {
-      remove: (backend) => removeNode(backend, node),
-      witness: this.#task,
-    });
-  }
-
-  async #own(backend: BackendSession): Promise<Node | undefined> {
-    const node = await backend.get(this.#path, { linearizable: false });
-    const isOurs = node?.ephemeralOwner === backend.id && Buffer.compare(node.data, this.#data) === 0;
-    return isOurs ? node : undefined;
+    return new Place(this.#live, ticket, { remove: removeNode, witness: this.#task });
   }
 
   /** What is not known to be ours must not stay either: it would keep the task from everybody for as long as the session lives. */
-  async #orSweep<T>(call: (backend: BackendSession) => Promise<T>): Promise<T> {
+  async #orSweep<T>(work: Promise<T>): Promise<T> {
     try {
-      return await this.#live.idempotent(call);
+      return await work;
     } catch (error) {
       void quit(this.#live, () => this.#sweep());
       throw error;
@@ -72,8 +48,8 @@ export class Mark {
 
   #sweep(): Promise<void> {
     return this.#live.idempotent(async (backend) => {
-      const node = await this.#own(backend);
-      if (node) await removeNode(backend, node);
+      const node = await readOwn(backend, this.#node);
+      if (node) await removeNode(backend, { ...node, witness: this.#task });
     });
   }
 }

@@ -4,7 +4,7 @@ import { firstOf } from "../../internal/first-of.js";
 import type { Keeper } from "../../internal/keeper.js";
 import type { LiveSession } from "../../internal/live-session.js";
 import { onAbort } from "../../internal/on-abort.js";
-import { claimTask } from "./claim.js";
+import { claimTask } from "./claiming.js";
 import { Contention } from "./contention.js";
 import type { QueueLayout } from "./layout.js";
 import { Task } from "./task.js";
@@ -84,6 +84,7 @@ export class Takers {
 
   /** Whoever took a task will take another soon, and a view that was given up begins with a listing of the whole queue. */
   #stopLater(): void {
+    if (this.#stopFollowing === undefined) return;
     const lingerMs = this.#live?.timeoutMs ?? 0;
     this.#cancelStop();
     this.#cancelStop = this.#keeper.clock.schedule(lingerMs, () => this.#stop());
@@ -91,21 +92,16 @@ export class Takers {
 
   #open(live: LiveSession): void {
     this.#closeView();
-    this.#live = live;
-    const view: QueueView = new QueueView(
-      live,
-      this.#layout,
-      () => this.#pump(),
-      (error) => {
-        // It tells nothing any more: the next take begins with another.
+    this.#view = new QueueView(live, this.#layout, {
+      changed: () => this.#pump(),
+      failed: (error) => {
+        // The next take begins with another.
         this.#stop();
         this.#fail(error);
       },
-    );
-    this.#view = view;
-    onAbort(live.signal, () => {
-      if (this.#live === live) this.#closeView();
+      ended: () => this.#closeView(),
     });
+    this.#live = live;
   }
 
   #stop(): void {

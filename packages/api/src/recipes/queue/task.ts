@@ -16,6 +16,8 @@ export interface AcknowledgeOptions {
  * come from `queue.take`.
  */
 export class Task extends Hold {
+  /** As it was put; a copy. */
+  readonly data: Uint8Array;
   readonly #claim: Claim;
   readonly #maxAttempts: number;
   #finished: Promise<void> | undefined;
@@ -24,16 +26,14 @@ export class Task extends Hold {
   constructor(claim: Claim, maxAttempts: number) {
     super(claim.place);
     this.#claim = claim;
+    // What the worker does to it must not go into the queue when the attempt is taken back.
+    this.data = Uint8Array.prototype.slice.call(claim.record.data);
     this.#maxAttempts = maxAttempts;
   }
 
   /** As `put` returned it. */
   get id(): string {
     return this.#claim.id;
-  }
-
-  get data(): Uint8Array {
-    return this.#claim.record.data;
   }
 
   /** 1 for the first time that the task is handed out; one more each time after, unless it was released. */
@@ -52,7 +52,8 @@ export class Task extends Hold {
    * Guarantees: only while the claim stands, judged by the store with the removal (QUEUE-3, QUEUE-4); all or nothing, so that what
    * the operations do is done exactly once. Not guaranteed: with outcome `"unknown"`, whether it was done; the task may come again.
    * Errors: `NOT_HELD` (given back, acknowledged before, or the claim was deleted from outside), `SESSION_LOST`, `CLOSED`,
-   * `CONNECTION_LOST`; with operations those of a transaction, and the task is held as before.
+   * `CONNECTION_LOST`; with operations those of a transaction, and the task is held as before; `INVALID_ARGUMENT` also when one of
+   * them writes the node of the task or of its claim.
    */
   async acknowledge(options: AcknowledgeOptions = {}): Promise<void> {
     checkOptions("acknowledge", options, ["operations"]);
@@ -93,11 +94,17 @@ export class Task extends Hold {
 
   #others(operations: readonly TransactionOperation[]): readonly Operation[] {
     const others = complete(operations);
-    if (others.length < maxOperations) return others;
-    throw new ConclaveError(
-      "INVALID_ARGUMENT",
-      `acknowledge: takes at most ${maxOperations - 1} operations, not ${others.length}`,
-    );
+    if (others.length >= maxOperations) {
+      throw new ConclaveError(
+        "INVALID_ARGUMENT",
+        `acknowledge: takes at most ${maxOperations - 1} operations, not ${others.length}`,
+      );
+    }
+    // A commit writes no path twice; and without its claim the task could not be removed.
+    const own = [this.#claim.path, this.path];
+    const path = others.find((other) => other.type !== "check" && own.includes(other.path))?.path;
+    if (path === undefined) return others;
+    throw new ConclaveError("INVALID_ARGUMENT", `acknowledge: it writes ${path} itself`, { path });
   }
 
   async #acknowledge(others: readonly Operation[]): Promise<void> {

@@ -13,10 +13,18 @@ interface Waiting {
   readonly sequence: bigint;
 }
 
+export interface QueueObserver {
+  changed(): void;
+  /** It tells nothing any more: a watch cannot go on. */
+  failed(error: Error): void;
+  /** It tells nothing any more: the session is over. */
+  ended(): void;
+}
+
 /** The tasks of a queue in the order in which they are offered, and which of them are claimed, as two watches tell. */
 export class QueueView {
   readonly #live: LiveSession;
-  readonly #changed: () => void;
+  readonly #observer: QueueObserver;
   readonly #tasks: Backlog;
   readonly #claims: Children<Child>;
   readonly #stops: (() => void)[];
@@ -24,9 +32,10 @@ export class QueueView {
   readonly #avoided = new Map<string, () => void>();
   #claimsKnown = false;
 
-  constructor(live: LiveSession, layout: QueueLayout, changed: () => void, failed: (error: Error) => void) {
+  constructor(live: LiveSession, layout: QueueLayout, observer: QueueObserver) {
+    const { changed, failed, ended } = observer;
     this.#live = live;
-    this.#changed = changed;
+    this.#observer = observer;
     this.#tasks = new Backlog(changed, failed);
     this.#claims = new Children(() => {
       this.#claimsKnown = true;
@@ -34,14 +43,8 @@ export class QueueView {
       changed();
     }, failed);
     this.#stops = [
-      live.watch(
-        (backend) => backend.watchChildren(layout.tasks, this.#tasks),
-        () => {},
-      ),
-      live.watch(
-        (backend) => backend.watchChildren(layout.claims, this.#claims),
-        () => {},
-      ),
+      live.watch((backend) => backend.watchChildren(layout.tasks, this.#tasks), ended),
+      live.watch((backend) => backend.watchChildren(layout.claims, this.#claims), ended),
     ];
   }
 
@@ -68,7 +71,7 @@ export class QueueView {
     const { clock, timeoutMs } = this.#live;
     const cancel = clock.schedule(timeoutMs * avoidShare, () => {
       this.#unavoid(id);
-      this.#changed();
+      this.#observer.changed();
     });
     this.#avoided.set(id, cancel);
   }

@@ -1,19 +1,13 @@
-import { type FaultProxy, startProxy, startZooKeeper, type TestServer } from "@conclave/test-servers";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { startZooKeeper, type TestServer } from "@conclave/test-servers";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { fakeServer, granted, onPackets, reply } from "./fake-server.js";
-import { bytes, nothing, open, SESSION_TIMEOUT_MS } from "./support.js";
+import { bytes, nothing, open, proxied, SESSION_TIMEOUT_MS } from "./support.js";
 
 let server: TestServer;
 beforeAll(async () => {
   server = await startZooKeeper({ controllable: true, maxSessionTimeoutMs: 60_000 });
 });
 afterAll(() => server.stop());
-
-async function proxy(): Promise<FaultProxy> {
-  const made = await startProxy({ target: server });
-  onTestFinished(() => made.close());
-  return made;
-}
 
 const timeoutMs = 1_500;
 
@@ -53,7 +47,7 @@ describe("an idle connection", () => {
   });
 
   test("ends when the server falls silent", async () => {
-    const between = await proxy();
+    const between = await proxied(server);
     const { ends } = await open(between, { sessionTimeoutMs: timeoutMs });
     between.blackHole();
     const since = performance.now();
@@ -63,7 +57,7 @@ describe("an idle connection", () => {
   });
 
   test("ends when the server's side of it is gone without a word", async () => {
-    const between = await proxy();
+    const between = await proxied(server);
     const { ends } = await open(between, { sessionTimeoutMs: timeoutMs });
     between.halfOpen();
     await vi.waitUntil(() => ends.length > 0, { timeout: 2 * timeoutMs, interval: 5 });
@@ -72,7 +66,7 @@ describe("an idle connection", () => {
 });
 
 test("what is asked acknowledges as pings do, so that a busy connection sends none", async () => {
-  const between = await proxy();
+  const between = await proxied(server);
   const { connection } = await open(between, { sessionTimeoutMs: timeoutMs });
   let asked = 0;
   const until = performance.now() + 2 * timeoutMs;
@@ -109,7 +103,7 @@ test("a pause of this process is no silence of the server", async () => {
 });
 
 test("requests under way when the connection is cut have an unknown outcome", async () => {
-  const between = await proxy();
+  const between = await proxied(server);
   const { connection, ends } = await open(between);
   between.blackHole();
   const request = connection.setData("/", nothing);
@@ -120,7 +114,7 @@ test("requests under way when the connection is cut have an unknown outcome", as
 });
 
 test("a network that delivers byte by byte changes nothing", async () => {
-  const between = await proxy();
+  const between = await proxied(server);
   between.slice(1);
   const { connection, events } = await open(between, { sessionTimeoutMs: 30_000 });
   await connection.create("/sliced", bytes("data"));
@@ -135,7 +129,7 @@ test("a network that delivers byte by byte changes nothing", async () => {
 });
 
 test("large replies arrive whole in pieces of any size", async () => {
-  const between = await proxy();
+  const between = await proxied(server);
   const { connection } = await open(between, { sessionTimeoutMs: 30_000 });
   const data = Buffer.from(Uint8Array.from({ length: 300_000 }, (_, i) => (i * 7) % 251));
   await connection.create("/large", data);
@@ -147,7 +141,7 @@ test("large replies arrive whole in pieces of any size", async () => {
 });
 
 test("the server's silence during the handshake ends the attempt in time", async () => {
-  const between = await proxy();
+  const between = await proxied(server);
   between.blackHole();
   const since = performance.now();
   await expect(open(between, { timeoutMs: 300 })).rejects.toMatchObject({ code: "CONNECT_FAILED" });

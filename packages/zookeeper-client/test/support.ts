@@ -1,3 +1,4 @@
+import { type FaultProxy, startProxy, type TestServer } from "@conclave/test-servers";
 import {
   type Client,
   type ClientOptions,
@@ -5,6 +6,7 @@ import {
   type ConnectionOptions,
   connect,
   openConnection,
+  type StreamEvent,
   type WatchEvent,
 } from "@conclave/zookeeper-client";
 import { onTestFinished } from "vitest";
@@ -46,6 +48,27 @@ export async function openClient(servers: string, options: Partial<ClientOptions
   const client = await connect({ servers, sessionTimeoutMs: SESSION_TIMEOUT_MS, ...options });
   onTestFinished(() => client.close());
   return client;
+}
+
+/** A proxy that can cut and refuse connections, until the end of the test. */
+export async function proxied(server: TestServer): Promise<FaultProxy> {
+  const proxy = await startProxy({ target: server });
+  onTestFinished(() => proxy.close());
+  return proxy;
+}
+
+/** The next events of a stream, fewer if it ends. */
+export async function take(
+  stream: AsyncIterator<StreamEvent>,
+  count: number,
+): Promise<readonly StreamEvent[]> {
+  const events: StreamEvent[] = [];
+  while (events.length < count) {
+    const { value, done } = await stream.next();
+    if (done === true) break;
+    events.push(value);
+  }
+  return events;
 }
 
 export function bytes(text: string): Uint8Array {

@@ -6,6 +6,7 @@ import {
   type MultiOperation,
   type MultiResult,
   multiProblem,
+  multiReadProblem,
   type ReadOperation,
   type ReadResult,
   readMulti,
@@ -37,8 +38,8 @@ import {
 } from "./records.js";
 import type { Session } from "./session.js";
 import { batchesOf, type StandingWatches, setWatchesType, writeSetWatches } from "./set-watches.js";
+import { ANY_VERSION, versionProblem } from "./version.js";
 
-const ANY_VERSION = -1;
 const nothing: ReadOptions = {};
 
 export interface ReadOptions {
@@ -178,8 +179,7 @@ export class Connection implements Operations {
   }
 
   async multiRead(operations: readonly ReadOperation[]): Promise<readonly ReadResult[]> {
-    const problem = operations.map(({ path }) => pathProblem(path)).find((found) => found !== undefined);
-    const out = this.#begin(OpCode.multiRead, undefined, problem);
+    const out = this.#begin(OpCode.multiRead, undefined, multiReadProblem(operations));
     if (out instanceof Error) throw out;
     writeMultiRead(out, operations);
     return this.#channel.end(undefined, (reader) => readMultiRead(reader, operations));
@@ -296,11 +296,6 @@ export class Connection implements Operations {
   #begin(type: number, path: string | undefined, problem: TypeError | undefined): Outbox | Error {
     return problem ?? this.#channel.begin(type, path) ?? this.#channel.out;
   }
-}
-
-function versionProblem(version: number): TypeError | undefined {
-  if (Number.isInteger(version) && version >= -0x8000_0000 && version <= 0x7fff_ffff) return undefined;
-  return badArgument(`a version must be a 32-bit integer, not ${version}`);
 }
 
 function oneOfProblem(names: Readonly<Record<string, number>>, name: string): TypeError | undefined {

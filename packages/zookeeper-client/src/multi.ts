@@ -1,10 +1,11 @@
 import { Code, OpCode } from "./codes.js";
 import { type CreateOptions, createProblem, createType, dataProblem, writeCreate } from "./create-mode.js";
-import { badPacket, ZooKeeperError } from "./errors.js";
+import { badArgument, badPacket, ZooKeeperError } from "./errors.js";
 import type { Outbox } from "./outbox.js";
 import { pathProblem } from "./paths.js";
 import type { Reader } from "./reader.js";
 import { type NodeData, readNodeData, readStat, type Stat } from "./records.js";
+import { ANY_VERSION, versionProblem } from "./version.js";
 
 export interface CreateOperation extends CreateOptions {
   readonly type: "create";
@@ -55,14 +56,29 @@ export type ReadResult =
   | { readonly type: "children"; readonly children: readonly string[] }
   | { readonly type: "error"; readonly error: ZooKeeperError };
 
-const ANY_VERSION = -1;
+const types = { set: OpCode.setData, delete: OpCode.delete, check: OpCode.check } as const;
+const readTypes = { data: OpCode.getData, children: OpCode.getChildren } as const;
 
 export function multiProblem(operations: readonly MultiOperation[]): TypeError | undefined {
   for (const operation of operations) {
-    const { path } = operation;
-    let problem: TypeError | undefined;
-    if (operation.type === "create") problem = createProblem(path, operation.data, operation);
-    else problem = pathProblem(path) ?? (operation.type === "set" ? dataProblem(operation.data) : undefined);
+    const problem = operationProblem(operation);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+function operationProblem(operation: MultiOperation): TypeError | undefined {
+  const { type, path } = operation;
+  if (type === "create") return createProblem(path, operation.data, operation);
+  if (!Object.hasOwn(types, type)) return badArgument(`${JSON.stringify(type)} is no operation`);
+  const problem = pathProblem(path) ?? versionProblem(operation.version ?? ANY_VERSION);
+  return problem ?? (type === "set" ? dataProblem(operation.data) : undefined);
+}
+
+export function multiReadProblem(operations: readonly ReadOperation[]): TypeError | undefined {
+  for (const { type, path } of operations) {
+    const known = Object.hasOwn(readTypes, type);
+    const problem = known ? pathProblem(path) : badArgument(`${JSON.stringify(type)} is no read`);
     if (problem !== undefined) return problem;
   }
   return undefined;
@@ -80,11 +96,7 @@ function writeOperation(out: Outbox, operation: MultiOperation): void {
     writeCreate(out, path, operation.data, operation);
     return;
   }
-  writeHeader(
-    out,
-    { set: OpCode.setData, delete: OpCode.delete, check: OpCode.check }[operation.type],
-    false,
-  );
+  writeHeader(out, types[operation.type], false);
   out.string(path);
   if (operation.type === "set") out.bytes(operation.data);
   out.int32(operation.version ?? ANY_VERSION);
@@ -92,7 +104,7 @@ function writeOperation(out: Outbox, operation: MultiOperation): void {
 
 export function writeMultiRead(out: Outbox, operations: readonly ReadOperation[]): void {
   for (const { type, path } of operations) {
-    writeHeader(out, type === "data" ? OpCode.getData : OpCode.getChildren, false);
+    writeHeader(out, readTypes[type], false);
     out.string(path);
     out.bool(false);
   }
@@ -111,22 +123,21 @@ export function readMulti(
   operations: readonly MultiOperation[],
 ): readonly MultiResult[] | ZooKeeperError {
   const results: MultiResult[] = [];
+  let refused = false;
   let failure: ZooKeeperError | undefined;
   readEach(reader, operations.length, (type, index) => {
     if (type !== OpCode.error) {
       results.push(readResult(reader, type));
       return;
     }
-    const error = failureOf(reader.int32(), operations[index]?.path, index);
-    failure ??= error;
+    const code = reader.int32();
+    refused = true;
+    // The operations before the one that failed are reported as OK, those after it as inconsistent.
+    if (code === Code.OK || code === Code.RUNTIMEINCONSISTENCY) return;
+    failure ??= new ZooKeeperError(code, operations[index]?.path, index);
   });
+  if (refused && failure === undefined) throw badPacket("a transaction that no operation made fail");
   return failure ?? results;
-}
-
-/** The operations before the one that failed are reported as OK, those after it as inconsistent. */
-function failureOf(code: number, path: string | undefined, index: number): ZooKeeperError | undefined {
-  const innocent = code === Code.OK || code === Code.RUNTIMEINCONSISTENCY;
-  return innocent ? undefined : new ZooKeeperError(code, path, index);
 }
 
 function readResult(reader: Reader, type: number): MultiResult {

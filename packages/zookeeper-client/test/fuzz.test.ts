@@ -136,6 +136,30 @@ describe("a server that sends anything", () => {
     }
   });
 
+  test("refuses a transaction and blames none of its operations is left", async () => {
+    // Each operation "not the one that failed": OK, and inconsistent.
+    const result = (type: number, done: boolean, ...codes: readonly number[]): Buffer => {
+      const head = Buffer.alloc(9 + 4 * codes.length, 0xff);
+      head.writeInt32BE(type);
+      head[4] = done ? 1 : 0;
+      for (const [index, code] of codes.entries()) head.writeInt32BE(code, 9 + 4 * index);
+      return head;
+    };
+    const body = [result(-1, false, 0), result(-1, false, -2), result(-1, true)];
+    const server = await fakeServer((socket) => {
+      socket.write(granted(LONG_MS));
+      onPackets(socket, (_, index) => {
+        if (index > 0) socket.write(reply(1, 1n, 0, ...body));
+      });
+    });
+    const connection = await openConnection(server);
+    const asked = connection.multi([
+      { type: "delete", path: "/a" },
+      { type: "delete", path: "/b" },
+    ]);
+    await expect(asked).rejects.toMatchObject({ code: "CONNECTION_LOST", cause: { code: "BAD_PACKET" } });
+  });
+
   test("answers what was not asked, or out of order, is left", async () => {
     const wrong = [reply(2, 1n, 0), reply(-2, 1n, 0), reply(-4, 1n, 0), reply(0, 1n, 0), reply(-8, 1n, -101)];
     for (const bytes of wrong) {

@@ -173,6 +173,42 @@ describe("transactions", () => {
     expect(await connection.exists("/m2")).toBeUndefined();
   });
 
+  test("make nodes of every kind", async () => {
+    const { connection } = await open(server);
+    const results = await connection.multi([
+      { type: "create", path: "/mk", data: nothing },
+      { type: "create", path: "/mk/c", data: nothing, container: true },
+      { type: "create", path: "/mk/t", data: nothing, ttlMs: 60_000 },
+      { type: "create", path: "/mk/ts-", data: nothing, ttlMs: 60_000, sequential: true },
+      { type: "create", path: "/mk/c/e", data: nothing, ephemeral: true },
+    ]);
+    const paths = results.map((result) => (result.type === "create" ? result.path : undefined));
+    expect(paths.slice(0, 3)).toEqual(["/mk", "/mk/c", "/mk/t"]);
+    expect(paths[3]).toMatch(/^\/mk\/ts-[0-9]{10}$/);
+    expect((await connection.exists("/mk/c/e"))?.ephemeralOwner).toBe(connection.session.id);
+    expect((await connection.exists("/mk/t"))?.ephemeralOwner).not.toBe(connection.session.id);
+  });
+
+  test("with arguments that would be others on the wire are refused before anything is sent", async () => {
+    const { connection } = await open(server);
+    await connection.create("/wire", nothing);
+    // Of the first two the lowest 32 bits are 0, which is the node's version, and -1, which is any.
+    for (const version of [2 ** 32, 2 ** 32 - 1, 0.5, Number.NaN]) {
+      for (const operation of [
+        { type: "check", path: "/wire", version },
+        { type: "set", path: "/wire", data: nothing, version },
+        { type: "delete", path: "/wire", version },
+      ] as const) {
+        await expect(connection.multi([operation])).rejects.toThrow(/version/);
+      }
+    }
+    // @ts-expect-error JavaScript may pass anything
+    await expect(connection.multi([{ type: "update", path: "/wire" }])).rejects.toThrow(/"update"/);
+    // @ts-expect-error likewise
+    await expect(connection.multiRead([{ type: "stat", path: "/wire" }])).rejects.toThrow(/"stat"/);
+    expect((await connection.exists("/wire"))?.version).toBe(0);
+  });
+
   test("of reads let each fail for itself", async () => {
     const { connection } = await open(server);
     await connection.create("/mr", bytes("x"));

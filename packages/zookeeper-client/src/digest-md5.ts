@@ -12,6 +12,7 @@ export interface SaslCredentials {
 const DIGEST_URI = "zookeeper/zk-sasl-md5";
 const NONCE_COUNT = "00000001";
 const CNONCE_BYTES = 18;
+const COLON = Buffer.from(":");
 
 export interface Answer {
   readonly token: Buffer;
@@ -33,7 +34,7 @@ export function answerTo(challenge: Buffer, { username, password }: SaslCredenti
   if (nonce === undefined) throw badPacket("a challenge without a nonce");
   if (!qop.split(",").some((word) => word.trim() === "auth")) throw badPacket("a challenge without qop auth");
   const cnonce = randomBytes(CNONCE_BYTES).toString("base64");
-  const secret = md5(`${username}:${realm}:${password}`);
+  const secret = md5(Buffer.concat([latin(username), COLON, latin(realm), COLON, latin(password)]));
   const a1 = md5(Buffer.concat([secret, Buffer.from(`:${nonce}:${cnonce}`)])).toString("hex");
   const response = (a2: string): string =>
     md5(`${a1}:${nonce}:${NONCE_COUNT}:${cnonce}:auth:${md5(a2).toString("hex")}`).toString("hex");
@@ -55,6 +56,11 @@ export function answerTo(challenge: Buffer, { username, password }: SaslCredenti
 
 function md5(value: string | Uint8Array): Buffer {
   return createHash("md5").update(value).digest();
+}
+
+/** What fits into ISO 8859-1 is hashed as such, whatever the exchange is written in (RFC 2831, 2.1.2.1). */
+function latin(value: string): Buffer {
+  return Buffer.from(value, /^[\0-\xff]*$/.test(value) ? "latin1" : "utf8");
 }
 
 function quoted(value: string): string {

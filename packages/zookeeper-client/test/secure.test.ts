@@ -137,7 +137,7 @@ describe("with TLS", () => {
 describe("with credentials", () => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await startZooKeeper({ controllable: true });
+    server = await startZooKeeper({ controllable: true, maxSessionTimeoutMs: 60_000 });
   });
   afterAll(() => server.stop());
   const auth = [{ scheme: "digest", auth: "user:secret-of-user" }];
@@ -197,9 +197,14 @@ describe("with SASL", () => {
   beforeAll(async () => {
     const login = file("jaas.conf");
     const module = "org.apache.zookeeper.server.auth.DigestLoginModule";
-    writeFileSync(login, `Server { ${module} required user_bob="the-secret-of-bob"; };\n`);
+    writeFileSync(
+      login,
+      `Server { ${module} required user_bob="the-secret-of-bob" user_zoe="pässwört" user_jiro="パスワード"; };\n`,
+    );
     server = await startZooKeeper({
       controllable: true,
+      // A restart of the server takes longer than the usual twenty ticks.
+      maxSessionTimeoutMs: 60_000,
       config: { "authProvider.sasl": "org.apache.zookeeper.server.auth.SASLAuthenticationProvider" },
       jvmArgs: [`-Djava.security.auth.login.config=${login}`],
     });
@@ -217,6 +222,14 @@ describe("with SASL", () => {
     });
     await server.control?.restart();
     await client.setData("/of-bob", bytes("x"));
+  });
+
+  test.each([
+    ["zoe", "pässwört"],
+    ["jiro", "パスワード"],
+  ])("a password may have letters of any language: %s", async (username, password) => {
+    const { connection } = await open(server, { sasl: { ...sasl, username, password } });
+    expect(await connection.whoAmI()).toContainEqual({ scheme: "sasl", id: username });
   });
 
   test("a wrong password opens no connection, and is not shown", async () => {

@@ -1,4 +1,4 @@
-import { Channel, type ChannelLimits } from "./channel.js";
+import { Channel, type ChannelLimits, type ChannelOptions } from "./channel.js";
 import { Code } from "./codes.js";
 import { Connection } from "./connection.js";
 import { connectFailed, type TlsOptions } from "./dial.js";
@@ -6,6 +6,7 @@ import { answerTo, type SaslCredentials, saslProblem } from "./digest-md5.js";
 import { badArgument, ZooKeeperError } from "./errors.js";
 import type { WatchEvent } from "./events.js";
 import type { HandshakeReply } from "./handshake.js";
+import { checkInteger } from "./integer.js";
 import type { SessionKey } from "./session.js";
 
 /** What a client presents to be allowed more, for example `digest` and `user:password`. */
@@ -88,7 +89,7 @@ export function openConnection(options: ConnectionOptions): Promise<Connection> 
   return new Promise((resolve, reject) => {
     checkInteger("sessionTimeoutMs", sessionTimeoutMs, 1, 0x7fff_ffff);
     checkInteger("port", port, 1, 65_535);
-    const problem = options.sasl === undefined ? undefined : saslProblem(options.sasl);
+    const problem = credentialsProblem(options);
     if (problem !== undefined) return reject(problem);
     if (signal?.aborted === true) return reject(signal.reason);
     let settled = false;
@@ -105,16 +106,13 @@ export function openConnection(options: ConnectionOptions): Promise<Connection> 
       reject(error);
     };
     const onAbort = (): void => fail(signal?.reason);
-    const timer = setTimeout(() => {
-      fail(connectFailed(address, new Error(`no answer to the handshake within ${timeoutMs} ms`)));
-    }, timeoutMs);
 
     let connection: Connection | undefined;
     const opened = ({ session, readOnly }: HandshakeReply): void => {
       if (session === undefined) return;
       connection = new Connection(channel, session, readOnly);
     };
-    const channel = new Channel({
+    const channelOptions: ChannelOptions = {
       ...{ ...defaultLimits, ...options.limits },
       ...{ host, port, tls: options.tls },
       handshake: {
@@ -136,7 +134,17 @@ export function openConnection(options: ConnectionOptions): Promise<Connection> 
         if (settled) observer.closed?.(cause);
         else fail(cause instanceof ZooKeeperError ? cause : connectFailed(address, cause));
       },
-    });
+    };
+    let channel: Channel;
+    try {
+      channel = new Channel(channelOptions);
+    } catch (cause) {
+      // Keys and certificates are looked at as soon as they are used.
+      return reject(connectFailed(address, cause));
+    }
+    const timer = setTimeout(() => {
+      fail(connectFailed(address, new Error(`no answer to the handshake within ${timeoutMs} ms`)));
+    }, timeoutMs);
     // Behind the handshake, in one write: no round trip of its own.
     const authenticated = (options.auth ?? []).map(({ scheme, auth }) =>
       channel.authenticate(scheme, typeof auth === "string" ? Buffer.from(auth) : auth),
@@ -146,13 +154,22 @@ export function openConnection(options: ConnectionOptions): Promise<Connection> 
   });
 }
 
+/** What is given is not shown: it may be secret. */
+function credentialsProblem({ auth = [], sasl, resume }: ConnectionOptions): TypeError | undefined {
+  const sound = auth.every(({ scheme, auth: secret }) => typeof scheme === "string" && isText(secret));
+  if (!sound) return badArgument("auth: scheme must be a string, auth a string or a Uint8Array");
+  if (resume !== undefined && !(typeof resume.id === "bigint" && resume.password instanceof Uint8Array)) {
+    return badArgument("resume: id must be a bigint, password a Uint8Array");
+  }
+  return sasl === undefined ? undefined : saslProblem(sasl);
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === "string" || value instanceof Uint8Array;
+}
+
 async function prove(channel: Channel, credentials: SaslCredentials): Promise<void> {
   const { token, accepts } = answerTo(await channel.sasl(new Uint8Array(0)), credentials);
   // A server that refuses the credentials answers with nothing, unless it demands them.
   if (!accepts(await channel.sasl(token))) throw new ZooKeeperError(Code.AUTHFAILED);
-}
-
-function checkInteger(name: string, value: number, least: number, most: number): void {
-  if (Number.isInteger(value) && value >= least && value <= most) return;
-  throw badArgument(`${name} must be an integer from ${least} to ${most}, not ${value}`);
 }

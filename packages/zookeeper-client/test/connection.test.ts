@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import { startZooKeeper, type TestServer } from "@conclave/test-servers";
 import { ConnectionError, openConnection, ZooKeeperError } from "@conclave/zookeeper-client";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { bytes, nothing, open, shown } from "./support.js";
+import { bytes, nothing, open, shown, uncaughtBy } from "./support.js";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -192,24 +192,15 @@ describe("requests", () => {
   });
 
   test("whose listener throws don't harm the connection", async () => {
-    const thrown: unknown[] = [];
-    const catchAll = (error: unknown): void => void thrown.push(error);
-    const before = process.listeners("uncaughtException");
-    process.removeAllListeners("uncaughtException");
-    process.on("uncaughtException", catchAll);
-    try {
+    const thrown = await uncaughtBy(async () => {
       const { connection } = await open(server);
       await connection.exists("/", {
         replied: () => {
           throw new Error("of the listener");
         },
       });
-      await vi.waitUntil(() => thrown.length > 0);
       await connection.exists("/");
-    } finally {
-      process.off("uncaughtException", catchAll);
-      for (const listener of before) process.on("uncaughtException", listener);
-    }
+    });
     expect(thrown).toEqual([new Error("of the listener")]);
   });
 });
@@ -225,6 +216,27 @@ test("an attempt fails with a reason, in time, and can be aborted", async () => 
   abort.abort(new Error("not any more"));
   await expect(attempt).rejects.toThrow("not any more");
   await expect(openConnection({ host: "x", sessionTimeoutMs: 0.5 })).rejects.toThrow(TypeError);
+});
+
+test("an attempt with credentials that can't be used fails at once, and leaves nothing behind", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    const tls = { key: "no key", cert: "no certificate" };
+    const attempt = openConnection({ host: server.host, port: server.port, tls });
+    await expect(attempt).rejects.toMatchObject({
+      code: "CONNECT_FAILED",
+      cause: { code: expect.stringMatching(/PEM/) },
+    });
+    const wrong = [{ auth: [{ scheme: "digest", auth: 7 }] }, { resume: { id: 1, password: "secret" } }];
+    for (const options of wrong) {
+      // @ts-expect-error JavaScript may pass anything
+      const refused = openConnection({ host: server.host, port: server.port, ...options });
+      await expect(refused).rejects.toThrow(/^(?!.*secret).*(auth|resume): /);
+    }
+    expect(vi.getTimerCount()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test("errors are told apart", () => {

@@ -71,6 +71,23 @@ export async function take(
   return events;
 }
 
+/** What is thrown past all callers while `run` is under way. */
+export async function uncaughtBy(run: () => Promise<void>): Promise<readonly unknown[]> {
+  const thrown: unknown[] = [];
+  const catchAll = (error: unknown): void => void thrown.push(error);
+  const before = process.listeners("uncaughtException");
+  process.removeAllListeners("uncaughtException");
+  process.on("uncaughtException", catchAll);
+  try {
+    await run();
+    await new Promise((resolve) => setImmediate(resolve));
+  } finally {
+    process.off("uncaughtException", catchAll);
+    for (const listener of before) process.on("uncaughtException", listener);
+  }
+  return thrown;
+}
+
 export function bytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }

@@ -171,9 +171,13 @@ export class Reconnector {
 
   async #reconnect(session: Session): Promise<void> {
     const { signal } = this.#stop;
-    const timeoutMs = Math.max(SHORTEST_ATTEMPT_MS, session.timeoutMs / 3 / this.#addresses.length);
+    // Each server gets its turn in the last third of the timeout, which is what is left after a silence.
+    const shareMs = Math.max(SHORTEST_ATTEMPT_MS, session.timeoutMs / 3 / this.#addresses.length);
     for (let attempt = 0; !signal.aborted; attempt++) {
+      const round = Math.floor(attempt / this.#addresses.length);
       try {
+        // Where none answered in time, they are far away or busy.
+        const timeoutMs = Math.min(session.timeoutMs, shareMs * 2 ** round);
         const connection = await this.#connect({ timeoutMs, signal, resume: session });
         if (signal.aborted) return connection.drop(signal.reason);
         return this.#connected(connection);
@@ -182,7 +186,6 @@ export class Reconnector {
         if (ZooKeeperError.is(error, "SESSIONEXPIRED") || ZooKeeperError.is(error, "AUTHFAILED")) {
           return this.#lost(error);
         }
-        const round = Math.floor(attempt / this.#addresses.length);
         const pauseMs = Math.min(LONGEST_PAUSE_MS, session.timeoutMs / 10, FIRST_PAUSE_MS * 2 ** round);
         await pause(pauseMs * (0.5 + Math.random() / 2), signal);
       }

@@ -1,9 +1,11 @@
+import { callBack } from "./call-back.js";
 import { Chroot } from "./chroot.js";
 import { parseConnectString } from "./connect-string.js";
 import type { Connection, ReadOptions } from "./connection.js";
 import type { CreateOptions } from "./create-mode.js";
 import { ConnectionError, ZooKeeperError } from "./errors.js";
 import type { WatchEvent } from "./events.js";
+import { checkInteger } from "./integer.js";
 import type { MultiOperation, MultiResult, ReadOperation, ReadResult } from "./multi.js";
 import type { ConnectionOptions } from "./open-connection.js";
 import type { Operations } from "./operations.js";
@@ -73,6 +75,7 @@ export class Client implements Operations {
   readonly #watches: SessionWatches;
   readonly #link: Reconnector;
   #state: ClientState = "suspended";
+  #closed: Promise<void> | undefined;
 
   static {
     open = (client) => client.#link.open();
@@ -211,13 +214,17 @@ export class Client implements Operations {
     const { recursive = false, capacity = DEFAULT_CAPACITY, signal } = options;
     const problem = pathProblem(path);
     if (problem !== undefined) throw problem;
+    checkInteger("capacity", capacity, 1, Number.MAX_SAFE_INTEGER);
     signal?.throwIfAborted();
     const at = this.#chroot.toServer(path);
     const kind: PersistentKind = recursive ? "recursive" : "persistent";
     const sink = {
       event: (event: WatchEvent) => stream.event(this.#chroot.event(event)),
       gap: () => stream.gap(),
-      fail: (error: unknown) => stream.fail(error),
+      fail: (error: unknown) => {
+        signal?.removeEventListener("abort", end);
+        stream.fail(error);
+      },
     };
     const stream = new WatchStream(capacity, () => {
       signal?.removeEventListener("abort", end);
@@ -230,14 +237,19 @@ export class Client implements Operations {
       end();
       throw error;
     }
-    signal?.addEventListener("abort", end);
     if (signal?.aborted === true) end();
+    else if (!stream.over) signal?.addEventListener("abort", end);
     return stream;
   }
 
   /** Ends the session at the server, with its ephemeral nodes. Idempotent; does not reject. */
-  async close(): Promise<void> {
-    if (this.#state === "closed" || this.#state === "lost") return;
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#state === "lost") return;
     const connection = this.#link.connection;
     const closed = new ConnectionError("CLOSED", "the client was closed");
     this.#link.end(closed, { keep: true });
@@ -284,6 +296,7 @@ export class Client implements Operations {
   #change(state: ClientState, cause: unknown): void {
     if (this.#state === state) return;
     this.#state = state;
-    this.#options.stateChanged?.(state, cause);
+    const { stateChanged } = this.#options;
+    if (stateChanged !== undefined) callBack(() => stateChanged(state, cause));
   }
 }

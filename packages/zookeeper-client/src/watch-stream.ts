@@ -32,6 +32,11 @@ export class WatchStream implements AsyncIterableIterator<StreamEvent> {
   }
 
   /** @internal */
+  get over(): boolean {
+    return this.#end !== undefined;
+  }
+
+  /** @internal */
   event(event: StreamEvent): void {
     if (this.#end !== undefined) return;
     const waiter = this.#waiters.shift();

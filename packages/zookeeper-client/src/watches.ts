@@ -1,3 +1,4 @@
+import { callBack } from "./call-back.js";
 import type { WatchEvent } from "./events.js";
 import type { StandingWatches } from "./set-watches.js";
 
@@ -102,7 +103,7 @@ export class Watches {
     const listeners = this.#oneShot[kind].get(event.path);
     if (listeners === undefined) return;
     this.#oneShot[kind].delete(event.path);
-    for (const listener of listeners) listener(event);
+    for (const listener of listeners) callBack(() => listener(event));
   }
 }
 

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { startZooKeeper, type TestServer } from "@conclave/test-servers";
 import type { ClientState, StreamEvent, WatchEvent } from "@conclave/zookeeper-client";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
@@ -195,6 +196,13 @@ describe("streams", () => {
     expect(await take(stream, 1)).toMatchObject([{ type: "changed" }]);
   });
 
+  test("keep a number of events that can be one", async () => {
+    const client = await openClient(server.url);
+    for (const capacity of [0, 1.5, Number.NaN]) {
+      await expect(client.watch("/", { capacity })).rejects.toThrow(/capacity/);
+    }
+  });
+
   test("end by a signal, and with the session", async () => {
     const client = await openClient(server.url);
     const abort = new AbortController();
@@ -204,6 +212,9 @@ describe("streams", () => {
     const returned = first.next();
     abort.abort();
     expect(await returned).toEqual({ done: true, value: undefined });
+    const lasting = new AbortController().signal;
+    await client.watch("/zookeeper/quota", { signal: lasting });
     await Promise.all([client.close(), expect(ended).rejects.toMatchObject({ code: "CLOSED" })]);
+    expect(getEventListeners(lasting, "abort")).toEqual([]);
   });
 });

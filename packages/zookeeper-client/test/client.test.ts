@@ -1,7 +1,17 @@
 import { startZooKeeper, type TestServer } from "@conclave/test-servers";
 import { type ClientState, connect, type WatchEvent } from "@conclave/zookeeper-client";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { bytes, nothing, open, openClient, proxied, SESSION_TIMEOUT_MS, shown, take } from "./support.js";
+import {
+  bytes,
+  nothing,
+  open,
+  openClient,
+  proxied,
+  SESSION_TIMEOUT_MS,
+  shown,
+  take,
+  uncaughtBy,
+} from "./support.js";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -165,12 +175,44 @@ describe("a session", () => {
     await Promise.all(waiting);
   });
 
-  test("that is closed takes its nodes with it", async () => {
+  test("goes on whatever listeners throw, and harms no others", async () => {
+    const between = await proxied(server);
+    const events: WatchEvent[] = [];
+    const states: ClientState[] = [];
+    const thrown = await uncaughtBy(async () => {
+      const client = await openClient(between.url, {
+        stateChanged: (state) => {
+          states.push(state);
+          throw new Error(state);
+        },
+      });
+      await client.create("/thrower", nothing);
+      const watch = (): void => {
+        throw new Error("watch");
+      };
+      await client.getData("/thrower", { watch });
+      await client.getData("/thrower", { watch: (event) => events.push(event) });
+      await between.refuse();
+      await vi.waitUntil(() => states.includes("suspended"));
+      await between.accept();
+      await client.setData("/thrower", nothing);
+      await vi.waitUntil(() => events.length > 0);
+      await client.close();
+    });
+    const told = thrown.map((error) => (error instanceof Error ? error.message : error));
+    expect(told).toEqual(["connected", "suspended", "connected", "watch", "closed"]);
+  });
+
+  test("that is closed takes its nodes with it, and whoever closes it waits for that", async () => {
     const other = await openClient(server.url);
     const client = await openClient(server.url);
     await client.create("/gone", nothing, { ephemeral: true });
+    let closed = false;
+    void client.close().then(() => {
+      closed = true;
+    });
     await client.close();
-    await client.close();
+    expect(closed).toBe(true);
     await other.sync("/");
     expect(await other.exists("/gone")).toBeUndefined();
   });

@@ -1,9 +1,9 @@
-import { addonMissing, startZooKeeper, type TestServer } from "@conclave/test-servers";
+import { startZooKeeper, type TestServer } from "@conclave/test-servers";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import type { ConnectOptions, Driver } from "../src/driver.js";
 import { nativeDriver } from "../src/native-driver.js";
 import { typescriptDriver } from "../src/typescript-driver.js";
-import { bytes } from "./support.js";
+import { bytes, provableDrivers } from "./support.js";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -31,11 +31,11 @@ async function connect(driver: Driver, options: Partial<ConnectOptions> = {}) {
 
 const persistent = { data: bytes(""), ephemeral: false, sequential: false };
 
-const missing = addonMissing();
-if (missing !== undefined) test.skip(`the native driver [not proven here: ${missing}]`, () => {});
-const drivers = [["typescript", typescriptDriver] as const, ["native", nativeDriver] as const];
+const drivers = { typescript: typescriptDriver, native: nativeDriver };
 
-describe.each(missing === undefined ? drivers : drivers.slice(0, 1))("%s driver", (name, driver) => {
+describe.each(provableDrivers())("%s driver", (name) => {
+  const driver = drivers[name];
+
   test("however often a node is read with a watch, one native watch stands, and fires once", async () => {
     const { connection, fired } = await connect(driver);
     await connection.create({ path: `/node-${name}`, ...persistent });

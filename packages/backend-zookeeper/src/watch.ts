@@ -15,7 +15,7 @@ import type { WatchContext, WatchLoop } from "./watch-loop.js";
 import { NodeWatch } from "./watch-node.js";
 
 /** How long a native watch that nobody uses is left: most fire soon, or are wanted again. */
-const LINGER_MS = 500;
+export const LINGER_MS = 500;
 
 /**
  * The watches of a session. Any number of ours on one path share one native watch, and all are set again on every new

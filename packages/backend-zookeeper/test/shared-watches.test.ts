@@ -1,6 +1,7 @@
 import type { Child, ChildNode } from "@conclave/api/backend";
 import { startZooKeeper, type TestServer } from "@conclave/test-servers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { LINGER_MS } from "../src/watch.js";
 import { counted, gate, make, named, open, until, watchedPaths } from "./directory-support.js";
 import { Opcode } from "./frame-proxy.js";
 import { collect, collectChildren, create, set, text } from "./support.js";
@@ -12,6 +13,11 @@ beforeAll(async () => {
   server = await startZooKeeper();
 });
 afterAll(() => server.stop());
+
+/** Waits for longer than what nobody uses is left at the server. */
+function lingered(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 1.4 * LINGER_MS));
+}
 
 describe("watches on one path", () => {
   test.each(["node first", "children first"])(
@@ -154,8 +160,7 @@ describe("watches on one path", () => {
     const stop = session.watchNode("/stopped", sink);
     await until(() => asked);
     stop();
-    // Longer than what is unused is left.
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    await lingered();
     expect(await watchedPaths(server)).toBe(before + 1);
     held.open();
     await until(async () => (await watchedPaths(server)) === before);
@@ -164,9 +169,6 @@ describe("watches on one path", () => {
 });
 
 describe("watches that are wanted again", () => {
-  /** Longer than what nobody uses is left at the server. */
-  const longer = () => new Promise((resolve) => setTimeout(resolve, 700));
-
   test("at once after they were stopped stand", async () => {
     const { session: writer } = await open(server.url);
     await make(writer, "/again/a");
@@ -179,7 +181,7 @@ describe("watches that are wanted again", () => {
     session.watchNode("/again", node);
     session.watchChildren("/again/a", again);
     await until(() => node.states.length === 1 && again.view !== undefined);
-    await longer();
+    await lingered();
     expect(frames()).not.toContain("removeWatches");
     await writer.commit([set("/again", "1")], undefined);
     await make(writer, "/again/a/b");

@@ -87,7 +87,8 @@ function parseHost(value: unknown): Host {
   const wrong = (): never => invalid(`hosts: ${showOption(value)} is not host:port`);
   if (typeof value !== "string") return wrong();
   // An IPv6 address stands in brackets, as in a URL.
-  const match = /^\s*(?:\[([0-9a-fA-F:.%]+)\]|([^\s:/[\]@?#]+))(?::([0-9]{1,5}))?\s*$/.exec(value);
+  const match =
+    /^\s*(?:\[([0-9a-fA-F:.]+(?:%[0-9A-Za-z._-]+)?)\]|([^\s:/[\]@?#]+))(?::([0-9]{1,5}))?\s*$/.exec(value);
   const host = match?.[1] ?? match?.[2];
   const port = match?.[3] === undefined ? DEFAULT_PORT : Number(match[3]);
   if (host === undefined || port < 1 || port > 65_535) return wrong();

@@ -35,6 +35,7 @@ describe("options", () => {
     [{ hosts: "a:1,,b:2" }, '""'],
     [{ hosts: "http://host:2181" }, '"http"'.slice(0, 5)],
     [{ hosts: "host:2181", connectTimeoutMs: -1 }, "-1"],
+    [{ hosts: "[fe80::1%]" }, '"[fe80::1%]"'],
     [{ hosts: "host:2181", timeout: 5 }, '"timeout"'],
     [{ hosts: "host:2181", connectTimeoutMs: 2 ** 31 }, "not 2147483648"],
     [{ hosts: "host:2181", connectTimeoutMs: 5n }, "not 5"],
@@ -64,12 +65,13 @@ describe("options", () => {
     expect(() => zookeeper({ hosts: "host", auth: wrong })).toThrow(/^(?!.*(12345|secret)).*auth must be/);
   });
 
-  test.each(["h", "h:2181", " h:1 , [::1]:2181 ", ["10.0.0.1", "[fe80::1]"]].map((hosts) => ({ hosts })))(
-    "$hosts is fine",
-    ({ hosts }) => {
-      expect(zookeeper({ hosts }).name).toBe("zookeeper");
-    },
-  );
+  test.each(
+    ["h", "h:2181", " h:1 , [::1]:2181 ", ["10.0.0.1", "[fe80::1]", "[fe80::1%eth0]:1"]].map((hosts) => ({
+      hosts,
+    })),
+  )("$hosts is fine", ({ hosts }) => {
+    expect(zookeeper({ hosts }).name).toBe("zookeeper");
+  });
 });
 
 describe("CONNECT_FAILED names the host and the reason", () => {

@@ -10,6 +10,7 @@ import type {
   WatchOption,
 } from "./driver.js";
 import { Code, ZooKeeperError } from "./errors.js";
+import { afterNativeCallbacks, NativeCalls } from "./native-calls.js";
 import type { NativeHandle, NativeOptions, NativeStat, WatchFunction } from "./native-module.js";
 import type { Relay } from "./relay.js";
 
@@ -32,10 +33,9 @@ export class NativeConnection implements Connection {
   readonly #relay: Relay;
   readonly #observer: NativeObserver;
   #session: GrantedSession | undefined;
-  #ended = false;
   #started = false;
   #released = false;
-  readonly #inFlight = new Set<(error: ZooKeeperError) => void>();
+  readonly #calls = new NativeCalls();
   /** Paths with a native watch that stands. There is no call to remove one, so it is used for whoever comes next. */
   readonly #standing = { data: new Set<string>(), children: new Set<string>() };
   readonly #watch: { readonly data: WatchFunction; readonly children: WatchFunction };
@@ -62,7 +62,7 @@ export class NativeConnection implements Connection {
   async authenticate(auth: readonly Auth[]): Promise<void> {
     await Promise.all(
       auth.map((entry) =>
-        this.#call<void>((done) =>
+        this.#calls.call<void>((done) =>
           this.#native.add_auth(entry.scheme, entry.auth, (rc) => done(rc, undefined)),
         ),
       ),
@@ -79,7 +79,7 @@ export class NativeConnection implements Connection {
   }
 
   exists(path: string, { watch }: WatchOption): Promise<Stat | undefined> {
-    return this.#read((done) => {
+    return this.#calls.read((done) => {
       const set = watch && !this.#standing.data.has(path);
       const reply = (rc: number, _text: string, stat: NativeStat | null): void => {
         if (set && (rc === 0 || rc === Code.NONODE)) this.#standing.data.add(path);
@@ -92,7 +92,7 @@ export class NativeConnection implements Connection {
   }
 
   get(path: string, { watch }: WatchOption): Promise<NodeData | undefined> {
-    return this.#read((done) => {
+    return this.#calls.read((done) => {
       const set = watch && !this.#standing.data.has(path);
       const reply = (rc: number, _text: string, stat: NativeStat | null, data: Buffer | null): void => {
         if (set && rc === 0) this.#standing.data.add(path);
@@ -105,7 +105,7 @@ export class NativeConnection implements Connection {
   }
 
   children(path: string, { watch }: WatchOption): Promise<readonly string[] | undefined> {
-    return this.#read((done) => {
+    return this.#calls.read((done) => {
       const set = watch && !this.#standing.children.has(path);
       const reply = (rc: number, _text: string, names: readonly string[] | null): void => {
         if (set && rc === 0) this.#standing.children.add(path);
@@ -119,7 +119,7 @@ export class NativeConnection implements Connection {
 
   create(request: CreateRequest): Promise<Created> {
     const flags = (request.ephemeral ? EPHEMERAL : 0) | (request.sequential ? SEQUENCE : 0);
-    return this.#call((done) =>
+    return this.#calls.call((done) =>
       this.#native.a_create(request.path, toBuffer(request.data), flags, (rc, _text, path) =>
         done(rc, { path, stat: undefined }),
       ),
@@ -127,7 +127,7 @@ export class NativeConnection implements Connection {
   }
 
   set(path: string, data: Uint8Array, version: number): Promise<Stat> {
-    return this.#call((done) =>
+    return this.#calls.call((done) =>
       this.#native.a_set(path, toBuffer(data), version, (rc, _text, stat) =>
         done(rc, stat === null ? undefined : toStat(stat)),
       ),
@@ -135,15 +135,17 @@ export class NativeConnection implements Connection {
   }
 
   delete(path: string, version: number): Promise<void> {
-    return this.#call<void>((done) => this.#native.a_delete_(path, version, (rc) => done(rc, undefined)));
+    return this.#calls.call<void>((done) =>
+      this.#native.a_delete_(path, version, (rc) => done(rc, undefined)),
+    );
   }
 
   sync(path: string): Promise<void> {
-    return this.#call<void>((done) => this.#native.a_sync(path, (rc) => done(rc, undefined)));
+    return this.#calls.call<void>((done) => this.#native.a_sync(path, (rc) => done(rc, undefined)));
   }
 
   closeSession(timeoutMs: number): Promise<void> {
-    this.#ended = true;
+    this.#calls.end();
     return this.#relay.closeSession(timeoutMs).catch((cause: unknown) => {
       throw new ZooKeeperError(Code.CONNECTIONLOSS, { sent: true, cause });
     });
@@ -155,8 +157,8 @@ export class NativeConnection implements Connection {
 
   /** The relay has ended: sockets are gone, the native client has yet to see it. */
   ended(): void {
-    this.#ended = true;
-    afterNativeCallbacks(() => this.#failInFlight());
+    this.#calls.end();
+    afterNativeCallbacks(() => this.#calls.fail());
     if (!this.#started) return;
     // While it believes to be connected, closing it would block; unless its peer has hung up, as it has within a reply.
     const dismissable = this.#native.state === CONNECTED && this.#relay.clientAtBoundary;
@@ -170,7 +172,7 @@ export class NativeConnection implements Connection {
       return;
     }
     if (event !== "connecting" && event !== "close") return;
-    this.#ended = true;
+    this.#calls.end();
     afterNativeCallbacks(() => {
       this.#relay.end(new Error(event === "close" ? "the native client gave up" : "the connection broke"));
       this.#release();
@@ -189,69 +191,11 @@ export class NativeConnection implements Connection {
 
   #watchFunction(kind: WatchKind): WatchFunction {
     return (type, _state, path) => {
-      if (type === SESSION_EVENT || this.#ended) return;
+      if (type === SESSION_EVENT || this.#calls.ended) return;
       this.#standing[kind].delete(path);
       this.#observer.fired(kind, path);
     };
   }
-
-  async #read<T>(
-    start: (done: (rc: number, value: T | undefined) => void) => number,
-  ): Promise<T | undefined> {
-    try {
-      return await this.#call<T>(start);
-    } catch (error) {
-      if (ZooKeeperError.is(error, Code.NONODE)) return undefined;
-      throw error;
-    }
-  }
-
-  #call<T>(start: (done: (rc: number, value: T | undefined) => void) => number): Promise<T> {
-    return new Promise((resolve, reject) => {
-      if (this.#ended) return reject(new ZooKeeperError(Code.CONNECTIONLOSS, { sent: false }));
-      const fail = (error: ZooKeeperError): void => {
-        this.#inFlight.delete(fail);
-        reject(error);
-      };
-      this.#inFlight.add(fail);
-      const rc = start((code, value) => {
-        if (code === 0) {
-          this.#inFlight.delete(fail);
-          return resolve(value as T);
-        }
-        const error = new ZooKeeperError(code, { sent: true });
-        if (!endsConnection(code)) return fail(error);
-        this.#ended = true;
-        afterNativeCallbacks(() => fail(error));
-      });
-      if (rc !== 0) fail(new ZooKeeperError(rc, { sent: false }));
-    });
-  }
-
-  /** Without waiting for the native client: what it may still read belongs to the past once there is a successor. */
-  #failInFlight(): void {
-    for (const fail of [...this.#inFlight]) fail(new ZooKeeperError(Code.CONNECTIONLOSS, { sent: true }));
-  }
-}
-
-/*
- * The package closes its socket, then calls back, and only then takes the socket's number out of the event loop. Any
- * socket opened in between, here or by the application, gets the same number and is taken out instead: it goes deaf.
- * So nothing of ours, and nothing that waits for us, may run until the native client has finished.
- */
-function afterNativeCallbacks(run: () => void): void {
-  setImmediate(run);
-}
-
-/** After these, a further call would only be queued inside the native client. */
-function endsConnection(code: number): boolean {
-  return (
-    code === Code.RUNTIMEINCONSISTENCY ||
-    code === Code.CONNECTIONLOSS ||
-    code === Code.OPERATIONTIMEOUT ||
-    code === Code.CLOSING ||
-    code === Code.SESSIONEXPIRED
-  );
 }
 
 function toStat(stat: NativeStat): Stat {

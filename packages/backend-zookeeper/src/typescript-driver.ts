@@ -1,12 +1,7 @@
 import {
   type Connection as ClientConnection,
   ZooKeeperError as ClientError,
-  type NodeData as ClientNodeData,
   type MultiOperation as ClientOperation,
-  type MultiResult as ClientResult,
-  type Stat as ClientStat,
-  ConnectionError,
-  type NodeChildren,
   openConnection,
 } from "@conclave/zookeeper-client";
 import type {
@@ -19,13 +14,23 @@ import type {
   MultiOperation,
   MultiResult,
   NodeData,
-  SessionKey,
   Stat,
   WatchKind,
   WatchOption,
 } from "./driver.js";
 import { Code, ZooKeeperError } from "./errors.js";
 import { StandingWatches } from "./standing-watches.js";
+import {
+  absent,
+  connectFailure,
+  rethrow,
+  toClientKey,
+  toCreated,
+  toNames,
+  toNodeData,
+  toResult,
+  toStat,
+} from "./typescript-values.js";
 
 /** To be refused for a full queue would look like a connection that is lost, and never comes again. */
 const limits = {
@@ -182,72 +187,4 @@ class TypescriptConnection implements Connection {
     };
     return { watch: directory === undefined, replied };
   }
-}
-
-function toClientKey({ id, password }: SessionKey): { readonly id: bigint; readonly password: Buffer } {
-  return { id: BigInt(`0x${id}`), password: Buffer.from(password, "hex") };
-}
-
-function toStat({ version, czxid, mzxid, pzxid, ephemeralOwner }: ClientStat): Stat {
-  return {
-    version,
-    czxid,
-    mzxid,
-    pzxid,
-    ephemeralOwner: ephemeralOwner === 0n ? undefined : ephemeralOwner.toString(16),
-  };
-}
-
-function toCreated({ path, stat }: { readonly path: string; readonly stat: ClientStat }): Created {
-  return { path, stat: toStat(stat) };
-}
-
-function toResult(result: ClientResult): MultiResult {
-  if (result.type === "create") return { type: "create", path: result.path };
-  return result.type === "set" ? { type: "set", stat: toStat(result.stat) } : result;
-}
-
-function toNodeData({ data, stat }: ClientNodeData): NodeData {
-  return { data, stat: toStat(stat) };
-}
-
-function toNames({ children }: NodeChildren): readonly string[] {
-  return children;
-}
-
-function absent(error: unknown): undefined {
-  if (ClientError.is(error, "NONODE")) return undefined;
-  return rethrow(error);
-}
-
-function rethrow(error: unknown): never {
-  throw translated(error);
-}
-
-function translated(error: unknown): ZooKeeperError {
-  if (error instanceof ClientError) {
-    return new ZooKeeperError(error.number, { sent: true, operation: error.operation, cause: error });
-  }
-  if (error instanceof ConnectionError) {
-    const { message } = error;
-    return new ZooKeeperError(Code.CONNECTIONLOSS, {
-      sent: error.outcome === "unknown",
-      message,
-      cause: error,
-    });
-  }
-  // The client refuses what can't be right before it sends anything.
-  return new ZooKeeperError(Code.BADARGUMENTS, { sent: false, cause: error });
-}
-
-/** Why there is no connection, as the link above reports it beside the name of the server. */
-function connectFailure(error: unknown): unknown {
-  if (error instanceof ClientError) return new ZooKeeperError(error.number, { sent: false, cause: error });
-  if (!(error instanceof ConnectionError)) return error;
-  const { cause } = error;
-  return cause instanceof ConnectionError || cause === undefined ? new Error(reason(cause ?? error)) : cause;
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -109,6 +109,25 @@ describe("a session", () => {
     expect(states).toEqual(["connected", "suspended", "lost"]);
   });
 
+  test("that this process has slept through is lost, and nothing is asked in it", async () => {
+    const states: ClientState[] = [];
+    const stateChanged = (state: ClientState): void => void states.push(state);
+    const client = await openClient(server.url, { sessionTimeoutMs: 1_000, stateChanged });
+    await client.create("/slept", nothing, { ephemeral: true });
+    // Long enough for the server, too, on a machine that has other things to do.
+    const until = performance.now() + 4 * client.sessionTimeoutMs;
+    while (performance.now() < until) {
+      // The event loop stands still.
+    }
+    await expect(client.setData("/slept", nothing)).rejects.toMatchObject({
+      code: expect.stringMatching(/CONNECTION_LOST|SESSIONEXPIRED/),
+    });
+    await vi.waitUntil(() => client.state === "lost");
+    expect(states).toEqual(["connected", "suspended", "lost"]);
+    const other = await openClient(server.url);
+    expect(await other.exists("/slept")).toBeUndefined();
+  });
+
   test("is opened at whichever server answers, or not at all with a reason for each", async () => {
     const client = await openClient(`127.0.0.1:1,${server.url},127.0.0.1:2`);
     expect(client.sessionTimeoutMs).toBe(SESSION_TIMEOUT_MS);

@@ -24,3 +24,18 @@ test("a server that takes longer to answer than its first share of the timeout i
   await vi.waitUntil(() => states.length === 3, { timeout: 2 * sessionTimeoutMs });
   expect(states).toEqual(["connected", "suspended", "connected"]);
 });
+
+test("a client that is closed while it connects again settles all, and leaves no connection", async () => {
+  const server = await fakeServer((socket, index) => {
+    onPackets(socket, () => index === 0 && socket.write(granted(20_000)));
+  });
+  const client = await openClient(`${server.host}:${server.port}`);
+  for (const socket of server.sockets) socket.destroy();
+  await vi.waitUntil(() => client.state === "suspended" && server.sockets.size === 1);
+  const waiting = client.exists("/");
+  await Promise.all([
+    client.close(),
+    expect(waiting).rejects.toMatchObject({ code: "CLOSED", outcome: "not-sent" }),
+  ]);
+  await vi.waitUntil(() => server.sockets.size === 0);
+});

@@ -57,7 +57,8 @@ local function audience(changes)
   end
   for i, change in ipairs(changes) do
     local sets, path, parent = change.op == 'S', change.path, split(change.path)
-    if call('EXISTS', B .. ':w:' .. path, B .. ':w:' .. parent) > 0 then
+    -- While a Cluster moves the slot, a key that is missing here fails the script: one that is always missing does so in time.
+    if call('EXISTS', B .. ':', B .. ':w:' .. path, B .. ':w:' .. parent) > 0 then
       tell(path, i, sets and 'n' or '[ncd]')
       if path ~= '/' then tell(parent, i, sets and 'd' or '[cd]') end
     end

@@ -183,6 +183,26 @@ test("a replica that has lost its master (MASTERDOWN): no contact, and all goes 
   expect(await session.get("/a", linearizable)).toMatchObject({ version: 0 });
 });
 
+test("a master with too few replicas (NOREPLICAS): no renewal counts, nothing is applied, and all goes on after it", async () => {
+  const { session, facts } = await setting.open();
+  await session.commit([create("/a")], undefined);
+  await direct(setting.server.url, async (client) => {
+    await client.config("SET", "min-replicas-to-write", "1");
+    try {
+      const denied = { code: "CONNECTION_LOST", outcome: "not-applied" };
+      expect(await errorOf(session.commit([set("/a", "x")], undefined))).toMatchObject(denied);
+      await eventually(() => expect(facts.disconnections).toHaveLength(1));
+      await eventually(async () => {
+        expect((await errorOf(session.renew(1_000))).message).toMatch(/too few replicas/);
+      });
+    } finally {
+      await client.config("SET", "min-replicas-to-write", "0");
+    }
+  });
+  await eventually(() => session.renew(10_000));
+  expect(await session.get("/a", linearizable)).toMatchObject({ version: 0 });
+});
+
 test("a server that is stopped (SIGSTOP): a renewal gives the connection up, and the session goes on after it", async () => {
   const { session, facts } = await setting.open();
   await session.commit([create("/a")], undefined);

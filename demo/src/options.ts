@@ -1,8 +1,5 @@
 import { parseArgs } from "node:util";
-
-export const backendNames = ["memory", "zookeeper", "etcd", "redis"] as const;
-
-export type BackendName = (typeof backendNames)[number];
+import { type BackendName, backendNames } from "@conclave/examples/stores";
 
 export interface DemoOptions {
   readonly backend: BackendName;

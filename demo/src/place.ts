@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { ConclaveError } from "@conclave/api";
+import { backendAt, removeTree } from "@conclave/examples/stores";
 import { type DemoOptions, UsageError } from "./options.js";
 import type { Runner, RunnerOptions } from "./runner.js";
 import { memoryRunner } from "./runner-memory.js";
 import { processesRunner } from "./runner-processes.js";
-import { backendAt, openStore, removeTree, type ServerBackendName } from "./stores.js";
+import { openStore, type ServerBackendName } from "./stores.js";
 
 /** Where the story happens: a store and workers beside it. */
 export interface Place {
@@ -39,7 +40,8 @@ export async function placeFor({ backend, url }: DemoOptions, options: PlaceOpti
   const leave = async () => {
     try {
       await runner?.stop();
-      if (runner !== undefined && store.isForeign) await removeTree(address);
+      if (runner !== undefined && store.isForeign)
+        await removeTree(await backendAt(backend, store.url), address.namespace);
     } finally {
       await store.stop();
     }
@@ -57,7 +59,7 @@ export async function placeFor({ backend, url }: DemoOptions, options: PlaceOpti
 
 async function checkUrl(backend: ServerBackendName, url: string): Promise<void> {
   try {
-    await backendAt({ backend, url });
+    await backendAt(backend, url);
   } catch (error) {
     throw ConclaveError.is(error, "INVALID_ARGUMENT") ? new UsageError(`--url: ${error.message}`) : error;
   }

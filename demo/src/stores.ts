@@ -1,8 +1,7 @@
 import type { Coordinator } from "@conclave/api";
 import { connect } from "@conclave/api";
-import type { Backend } from "@conclave/api/backend";
+import { type BackendName, backendAt } from "@conclave/examples/stores";
 import { startServer } from "@conclave/test-servers";
-import type { BackendName } from "./options.js";
 
 export type ServerBackendName = Exclude<BackendName, "memory">;
 
@@ -55,44 +54,9 @@ export async function openStore(backend: ServerBackendName, url: string | undefi
   };
 }
 
-/** The one place that knows which package is for which store; only the one that is needed is loaded. */
-export async function backendAt({ backend, url }: Pick<StoreAddress, "backend" | "url">): Promise<Backend> {
-  const hosts = url.split(",");
-  switch (backend) {
-    case "zookeeper":
-      return (await import("@conclave/backend-zookeeper")).zookeeper({ hosts });
-    case "etcd":
-      return (await import("@conclave/backend-etcd")).etcd({ hosts });
-    case "redis":
-      return (await import("@conclave/backend-redis")).redis({ hosts });
-  }
-}
-
 export async function connectTo(address: StoreAddress): Promise<Coordinator> {
-  return connect(await backendAt(address), {
+  return connect(await backendAt(address.backend, address.url), {
     namespace: address.namespace,
     sessionTimeoutMs: sessionTimeoutMs[address.backend],
   });
-}
-
-/** Deletes what the demo wrote into a store that stays. */
-export async function removeTree(address: StoreAddress): Promise<void> {
-  const within = await connectTo(address);
-  const remove = async (path: string): Promise<void> => {
-    for (const { name } of await within.children(path))
-      await remove(path === "/" ? `/${name}` : `${path}/${name}`);
-    if (path !== "/") await within.delete(path);
-  };
-  try {
-    await remove("/");
-  } finally {
-    await within.close();
-  }
-  const above = await connectTo({ ...address, namespace: "/" });
-  try {
-    // Where namespaces are trees of their own, it is not seen from here.
-    if (await above.exists(address.namespace)) await above.delete(address.namespace);
-  } finally {
-    await above.close();
-  }
 }

@@ -3,9 +3,9 @@ import { readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { connect } from "@conclave/api";
+import { backendAt } from "@conclave/examples/stores";
 import { startServer } from "@conclave/test-servers";
 import { describe, expect, test } from "vitest";
-import { backendAt } from "../src/stores.js";
 
 const main = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 const timeLimitMs = 120_000;
@@ -104,7 +104,7 @@ describe.each(["zookeeper", "etcd", "redis"] as const)("on %s", (backend) => {
     const server = await startServer(backend);
     try {
       const names = async () => {
-        const coordinator = await connect(await backendAt({ backend, url: server.url }));
+        const coordinator = await connect(await backendAt(backend, server.url));
         const children = await coordinator.children("/");
         await coordinator.close();
         return children.map(({ name }) => name);

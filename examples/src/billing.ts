@@ -1,7 +1,7 @@
 import { connect } from "@conclave/api";
-import { memory } from "@conclave/backend-memory";
+import { backend, namespace } from "./command-line.js";
 
-const coordinator = await connect(memory(), { namespace: "/shop", sessionTimeoutMs: 10_000 });
+const coordinator = await connect(backend, { namespace, sessionTimeoutMs: 10_000 });
 const services = coordinator.discovery("/services");
 await services.register({ name: "billing", address: "10.0.0.7", port: 8080 });
 const billing = await services.view("billing"); // live, kept up through session loss

@@ -1,7 +1,7 @@
 import { connect } from "@conclave/api";
-import { memory } from "@conclave/backend-memory";
+import { backend, namespace } from "./command-line.js";
 
-const coordinator = await connect(memory(), { namespace: "/shop" });
+const coordinator = await connect(backend, { namespace });
 const lock = coordinator.readWriteLock("/catalogue-lock");
 await coordinator.create("/catalogue", "spring");
 
@@ -13,9 +13,13 @@ const read = async (name: string) =>
 
 await Promise.all([read("one"), read("two")]); // together
 
-const edition = lock.write.withLock(async (hold) => {
+const hold = await lock.write.acquire();
+const three = read("three"); // waits for its turn
+try {
   await hold.set("/catalogue", "summer"); // refused by the store if the lock was lost meanwhile
-});
-await Promise.all([edition, read("three")]); // one after the other
+} finally {
+  await hold.release();
+}
+await three;
 
 await coordinator.close();

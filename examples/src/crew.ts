@@ -1,12 +1,11 @@
 import { connect } from "@conclave/api";
-import { MemoryCluster, memory } from "@conclave/backend-memory";
+import { backend, namespace } from "./command-line.js";
 
 // Three workers; here in one program, each with a client of its own.
-const cluster = new MemoryCluster();
 const names = ["ann", "ben", "cid"];
 const workers = [];
 for (const name of names) {
-  const coordinator = await connect(memory({ cluster }));
+  const coordinator = await connect(backend, { namespace });
   const membership = await coordinator.group("/crew").join({ id: name, data: "idle" });
   workers.push({ coordinator, membership });
 }

@@ -1,8 +1,7 @@
 import { connect } from "@conclave/api";
-import { MemoryCluster, memory } from "@conclave/backend-memory";
+import { backend, namespace } from "./command-line.js";
 
-const cluster = new MemoryCluster();
-const [web, client] = await Promise.all([connect(memory({ cluster })), connect(memory({ cluster }))]);
+const [web, client] = await Promise.all([connect(backend, { namespace }), connect(backend, { namespace })]);
 
 // Two instances of one service, here of one process.
 const services = web.discovery("/services");

@@ -1,7 +1,7 @@
 import { connect } from "@conclave/api";
-import { memory } from "@conclave/backend-memory";
+import { backend, namespace } from "./command-line.js";
 
-const coordinator = await connect(memory(), { namespace: "/shop" });
+const coordinator = await connect(backend, { namespace });
 const downloads = coordinator.semaphore("/downloads", { permits: 2 });
 
 let atOnce = 0;
@@ -18,7 +18,7 @@ const download = async (name: string) =>
   );
 
 await Promise.all(["a", "b", "c", "d", "e"].map(download));
-console.log(`five downloads, at most ${most} at once`);
+console.log(`five downloads, never more than two at once: ${most <= 2}`);
 console.log(`still in line: ${(await downloads.contenders()).length}`);
 
 await coordinator.close();

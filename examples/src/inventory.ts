@@ -1,11 +1,10 @@
 import { connect } from "@conclave/api";
-import { MemoryCluster, memory } from "@conclave/backend-memory";
+import { backend, namespace } from "./command-line.js";
 
 // Two processes of one application; here in one program, each with a client of its own.
-const cluster = new MemoryCluster();
 const [warehouse, shop] = await Promise.all([
-  connect(memory({ cluster }), { namespace: "/shop" }),
-  connect(memory({ cluster }), { namespace: "/shop" }),
+  connect(backend, { namespace }),
+  connect(backend, { namespace }),
 ]);
 await warehouse.create("/stock", "3");
 

@@ -1,11 +1,10 @@
 import { connect } from "@conclave/api";
-import { MemoryCluster, memory } from "@conclave/backend-memory";
+import { backend, namespace } from "./command-line.js";
 
-const cluster = new MemoryCluster();
 const [shop, worker, operator] = await Promise.all([
-  connect(memory({ cluster })),
-  connect(memory({ cluster })),
-  connect(memory({ cluster })),
+  connect(backend, { namespace }),
+  connect(backend, { namespace }),
+  connect(backend, { namespace }),
 ]);
 
 await shop.workQueue("/invoices").putAll(["Ann", "Bob", "no address"]);

@@ -1,8 +1,7 @@
 import { connect } from "@conclave/api";
-import { MemoryCluster, memory } from "@conclave/backend-memory";
+import { backend, namespace } from "./command-line.js";
 
-const cluster = new MemoryCluster();
-const [a, b] = await Promise.all([connect(memory({ cluster })), connect(memory({ cluster }))]);
+const [a, b] = await Promise.all([connect(backend, { namespace }), connect(backend, { namespace })]);
 await a.create("/cursor", "0");
 
 // Whoever asks sees who leads, now and after each change.

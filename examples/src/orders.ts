@@ -1,9 +1,11 @@
 import { connect } from "@conclave/api";
-import { MemoryCluster, memory } from "@conclave/backend-memory";
+import { backend, namespace } from "./command-line.js";
 
 // Two processes of one application; here in one program, each with a client of its own.
-const cluster = new MemoryCluster();
-const [shop, warehouse] = await Promise.all([connect(memory({ cluster })), connect(memory({ cluster }))]);
+const [shop, warehouse] = await Promise.all([
+  connect(backend, { namespace }),
+  connect(backend, { namespace }),
+]);
 
 const sums = await Promise.all(
   [shop, warehouse, shop].map((client) => client.counter("/orders/open").add(2n)),

@@ -1,9 +1,8 @@
 import { connect } from "@conclave/api";
-import { MemoryCluster, memory } from "@conclave/backend-memory";
+import { backend, namespace } from "./command-line.js";
 
-const cluster = new MemoryCluster();
-const operator = await connect(memory({ cluster }));
-const workers = await Promise.all([1, 2, 3].map(() => connect(memory({ cluster }))));
+const operator = await connect(backend, { namespace });
+const workers = await Promise.all([1, 2, 3].map(() => connect(backend, { namespace })));
 
 // Nobody starts while the operator's barrier stands.
 await operator.barrier("/maintenance").set();

@@ -1,14 +1,16 @@
 import { ConclaveError, connect } from "@conclave/api";
-import { MemoryCluster, memory } from "@conclave/backend-memory";
 import { z } from "zod";
+import { backend, namespace } from "./command-line.js";
 
 const limits = z.object({
   maxConnections: z.number().int().min(1),
   region: z.string().default("eu-1"), // what an older release stored has none
 });
 
-const cluster = new MemoryCluster();
-const [admin, service] = await Promise.all([connect(memory({ cluster })), connect(memory({ cluster }))]);
+const [admin, service] = await Promise.all([
+  connect(backend, { namespace }),
+  connect(backend, { namespace }),
+]);
 const settings = admin.config("/settings/limits", { schema: limits });
 await settings.set({ maxConnections: 10 });
 
@@ -25,6 +27,7 @@ try {
 const changed = await settings.update((current) => ({ maxConnections: (current?.maxConnections ?? 0) * 2 }));
 console.log(`doubled to ${changed.value.maxConnections}, version ${changed.version}`);
 
+for await (const { value } of live) if (value?.maxConnections === 20) break; // the service has it, too
 await admin.set("/settings/limits", '{"maxConnections":"many"}'); // somebody edits it by hand, and errs
 for await (const { value, problem } of live) {
   if (problem === undefined) continue;

@@ -1,9 +1,8 @@
 import { type Coordinator, connect, type Partition } from "@conclave/api";
-import { MemoryCluster, memory } from "@conclave/backend-memory";
+import { backend, namespace } from "./command-line.js";
 
 // Two processes of one application; here in one program, each with a client of its own.
-const cluster = new MemoryCluster();
-const [one, two] = await Promise.all([connect(memory({ cluster })), connect(memory({ cluster }))]);
+const [one, two] = await Promise.all([connect(backend, { namespace }), connect(backend, { namespace })]);
 
 async function consume(process: Coordinator, partition: Partition): Promise<void> {
   const cursor = `/cursors/${partition.index}`;

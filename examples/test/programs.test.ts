@@ -2,7 +2,10 @@ import { execFile } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { expect, test } from "vitest";
+import { connect } from "@conclave/api";
+import { startServer, type TestServer } from "@conclave/test-servers";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { backendAt, backendNames } from "../src/stores.js";
 
 const folder = fileURLToPath(new URL("../dist", import.meta.url));
 
@@ -32,7 +35,7 @@ const expected: Record<string, readonly string[]> = {
     "names: web",
     "nobody offers anything",
   ],
-  "downloads.js": ["five downloads, at most 2 at once", "still in line: 0"],
+  "downloads.js": ["five downloads, never more than two at once: true", "still in line: 0"],
   "inventory.js": ["takes one of 3", "takes one of 2", "may the warehouse? false"],
   "invoices.js": [
     "sent to Eve, urgent\nsent to Ann\nsent to Bob",
@@ -62,17 +65,48 @@ const expected: Record<string, readonly string[]> = {
   "shards.js": ["east owns all of them", "east: 1,2,4,5; west: 0,3,6,7", "west goes on with all of them"],
 };
 
-const programs = readdirSync(folder).filter((name) => name.endsWith(".js"));
+/** What the programs share. */
+const shared = ["command-line.js", "stores.js"];
+const programs = readdirSync(folder).filter((name) => name.endsWith(".js") && !shared.includes(name));
+
+function run(name: string, ...args: readonly string[]): Promise<{ stdout: string; stderr: string }> {
+  // The limit is for one that hangs: several run at once, each of which starts anew.
+  return promisify(execFile)(process.execPath, [name, ...args], { cwd: folder, timeout: 60_000 });
+}
 
 test("every program is expected to print something", () => {
   expect(programs.sort()).toEqual(Object.keys(expected).sort());
 });
 
-test.each(programs)("%s runs, says what it should, and ends by itself", async (name) => {
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, [name], {
-    cwd: folder,
-    timeout: 15_000,
+describe.each(backendNames)("on %s", { concurrent: true, timeout: 70_000 }, (backend) => {
+  let server: TestServer | undefined;
+  beforeAll(async () => {
+    if (backend !== "memory") server = await startServer(backend);
   });
-  expect(stderr).toBe("");
-  for (const line of expected[name] ?? []) expect(stdout).toContain(line);
+  afterAll(() => server?.stop());
+
+  test.each(programs)("%s runs, says what it should, and ends by itself", async (name) => {
+    const options = server === undefined ? [] : ["--backend", backend, "--url", server.url];
+    const { stdout, stderr } = await run(name, ...options);
+    expect(stderr).toBe("");
+    for (const line of expected[name] ?? []) expect(stdout).toContain(line);
+  });
+
+  test.sequential("nothing of them is left", async () => {
+    const coordinator = await connect(await backendAt(backend, server?.url));
+    const names = (await coordinator.children("/")).map(({ name }) => name);
+    await coordinator.close();
+    expect(names.filter((name) => name.startsWith("conclave-example-"))).toEqual([]);
+  });
+});
+
+test.each([
+  [["--backend", "consul"], "memory|zookeeper|etcd|redis"],
+  [["--url", "127.0.0.1:6379"], "the memory backend has no server"],
+  [["--bakend", "redis"], "--bakend"],
+])("%j is refused, saying what would do", async (options, hint) => {
+  await expect(run("leader.js", ...options)).rejects.toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining(hint),
+  });
 });

@@ -13,6 +13,7 @@ const MEANING: Readonly<Record<string, string>> = {
   BUSY: "the server is busy with a script",
   MASTERDOWN: "the replica has lost its master",
   CLUSTERDOWN: "the cluster does not serve this namespace",
+  TRYAGAIN: "the cluster is moving this namespace to another master",
   OOM: "the server's memory is full (maxmemory)",
   MISCONF: "the server cannot persist, and refuses writes",
   NOREPLICAS: "the server has too few replicas to accept writes",
@@ -23,6 +24,8 @@ export function replyCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || error.name !== "ReplyError") return undefined;
   const [code = ""] = error.message.split(" ", 1);
   if (code !== "ERR") return code.replace(/^-/, "");
+  // What a script meets while a Cluster moves its slot has no code of its own.
+  if (error.message.includes("attempted to access a non local key")) return "TRYAGAIN";
   // Redis 6.2 puts an error within a script behind the place in the script.
   return /@user_script: ?\d+: -?([A-Z]+) /.exec(error.message)?.[1] ?? code;
 }

@@ -34,12 +34,15 @@ const ONCE = {
 export function rawClient(config: RedisConfig, connectTimeoutMs: number): Redis {
   const { topology } = config;
   const options = { ...ONCE, connectTimeout: connectTimeoutMs };
+  // One Sentinel that accepts connections and does not answer leaves time for another.
+  const patienceMs = Math.ceil(connectTimeoutMs / 2);
+  const bySentinels = { ...options, connectTimeout: patienceMs, sentinelCommandTimeout: patienceMs };
   switch (topology.type) {
     case "client":
-      return topology.client.duplicate(options);
+      return topology.client.duplicate(topology.client.options.sentinels ? bySentinels : options);
     case "sentinel":
       return new Redis({
-        ...options,
+        ...bySentinels,
         ...ofServer(config),
         sentinels: topology.hosts.map(({ host, port }) => ({ host, port })),
         name: topology.name,

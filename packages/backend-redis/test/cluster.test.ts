@@ -4,7 +4,7 @@ import { allSuites, conformance } from "@conclave/conformance";
 import { startRedisCluster } from "@conclave/test-servers";
 import { Cluster, Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { eventually } from "./helpers.js";
+import { create, errorOf, eventually, facts, Listing, linearizable, remove } from "./helpers.js";
 
 const name = "redis-cluster";
 const sessionTimeoutMs = 2_000;
@@ -37,19 +37,36 @@ conformance({
 describe("a Cluster", () => {
   let cluster: Awaited<ReturnType<typeof startRedisCluster>>;
   beforeAll(async () => {
-    cluster = await startRedisCluster({ appendonly: "everysec" });
+    // One master that is out of reach does not stop the others.
+    const config = { "cluster-require-full-coverage": "no" };
+    cluster = await startRedisCluster({ appendonly: "everysec", config });
   }, 60_000);
   afterAll(() => cluster?.stop());
 
-  const open = (backend: ReturnType<typeof redis>, namespace: string) =>
+  const open = (backend: ReturnType<typeof redis>, namespace: string, observer = facts()) =>
     backend.open({
       namespace,
-      sessionTimeoutMs: 5_000,
+      sessionTimeoutMs: 20_000,
       connectTimeoutMs: 10_000,
       signal: new AbortController().signal,
-      observer: { disconnected() {}, ended() {} },
+      observer,
     });
-  const operation = { type: "create", data: new Uint8Array(), ephemeral: false, sequential: false } as const;
+
+  /** The master that has the keys of a namespace, another one, and its slot; with a client of each. */
+  async function ownerOf(namespace: string) {
+    const clients = cluster.masters.map(({ url }) => new Redis(url));
+    const base = `conclave:{${namespace}}`;
+    const slot = Number(await clients[0]?.cluster("KEYSLOT", base));
+    const keys = await Promise.all(clients.map((client) => client.keys(`${base}*`)));
+    const at = keys.findIndex((found) => found.length > 0);
+    const to = (at + 1) % clients.length;
+    const [owner, other, target] = [clients[at], clients[to], cluster.masters[to]];
+    if (owner === undefined || other === undefined || target === undefined) throw new Error("nobody has it");
+    const disconnect = () => {
+      for (const client of clients) client.disconnect();
+    };
+    return { slot, owner, other, target, clients, disconnect };
+  }
 
   it("has namespaces on all of its masters, by one seed, and by a client of the caller's", async () => {
     const seed = redis({ hosts: cluster.masters[0]?.url ?? "", cluster: true });
@@ -59,10 +76,8 @@ describe("a Cluster", () => {
     for (let i = 0; i < 12; i++) {
       const namespace = `/ns-${i}`;
       const session = await open(i % 2 === 0 ? seed : redis({ client }), namespace);
-      await session.commit([{ ...operation, path: "/a/b", parents: true }], undefined);
-      expect((await session.children("/", { linearizable: true }))?.map((child) => child.name)).toEqual([
-        "a",
-      ]);
+      await session.commit([create("/a/b", { parents: true })], undefined);
+      expect((await session.children("/", linearizable))?.map((child) => child.name)).toEqual(["a"]);
       for (const { url, port } of cluster.masters) {
         const node = new Redis(url);
         if ((await node.keys(`conclave:{${namespace}}*`)).length > 0) used.add(port);
@@ -77,44 +92,106 @@ describe("a Cluster", () => {
 
   it("is not there for a namespace whose slot nobody serves (CLUSTERDOWN), until somebody does", async () => {
     const session = await open(redis({ hosts: cluster.url, cluster: true }), "/down");
-    const nodes = cluster.masters.map(({ url }) => new Redis(url));
-    const slot = Number(await nodes[0]?.cluster("KEYSLOT", "conclave:{/down}"));
-    const owned = await Promise.all(nodes.map((node) => node.keys("conclave:{/down}*")));
-    const owner = owned.findIndex((keys) => keys.length > 0);
-    await nodes[owner]?.cluster("DELSLOTS", slot);
-    const failure = await session.get("/", { linearizable: true }).catch((error: unknown) => error);
+    const { owner, slot, disconnect } = await ownerOf("/down");
+    await owner.cluster("DELSLOTS", slot);
+    const failure = await errorOf(session.get("/", linearizable));
     expect(failure).toMatchObject({ code: "CONNECTION_LOST", outcome: "not-applied" });
-    expect(String(failure)).toMatch(/CLUSTERDOWN/);
-    await nodes[owner]?.cluster("ADDSLOTS", slot);
+    expect(failure.message).toMatch(/CLUSTERDOWN/);
+    await owner.cluster("ADDSLOTS", slot);
     await eventually(() => session.renew(1_000));
-    expect(await session.get("/", { linearizable: true })).toBeDefined();
+    expect(await session.get("/", linearizable)).toBeDefined();
     await session.close();
-    for (const node of nodes) node.disconnect();
+    disconnect();
   });
 
-  it("goes on at another master when the slot has moved there (MOVED)", async () => {
-    const session = await open(redis({ hosts: cluster.url, cluster: true }), "/moving");
-    await session.commit([{ ...operation, path: "/before", parents: false }], undefined);
-    const base = "conclave:{/moving}";
-    const nodes = cluster.masters.map(({ url }) => new Redis(url));
-    const slot = Number(await nodes[0]?.cluster("KEYSLOT", base));
-    const counts = await Promise.all(nodes.map((node) => node.keys(`${base}*`)));
-    const from = counts.findIndex((keys) => keys.length > 0);
-    const to = (from + 1) % nodes.length;
-    const [source, target] = [nodes[from], nodes[to]];
-    if (source === undefined || target === undefined) throw new Error("no node has the namespace");
-    const [sourceId, targetId] = [await source.cluster("MYID"), await target.cluster("MYID")];
-    await target.cluster("SETSLOT", slot, "IMPORTING", sourceId);
-    await source.cluster("SETSLOT", slot, "MIGRATING", targetId);
-    const { host = "", port = 0 } = cluster.masters[to] ?? {};
-    await source.migrate(host, port, "", 0, 5_000, "KEYS", ...(counts[from] ?? []));
-    for (const node of nodes) await node.cluster("SETSLOT", slot, "NODE", targetId);
+  it("is found although the first of the nodes given does not answer", async () => {
+    const [first] = cluster.masters;
+    await first?.control?.pause();
+    try {
+      // Before the others take it for dead.
+      const backend = redis({ hosts: cluster.url, cluster: true, connectTimeoutMs: 2_000 });
+      const namespaces = ["/p0", "/p1", "/p2", "/p3"];
+      const opened = await Promise.allSettled(namespaces.map((namespace) => open(backend, namespace)));
+      const sessions = opened.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+      expect(sessions, "those of the masters that answer").not.toEqual([]);
+      for (const session of sessions) session.abandon();
+    } finally {
+      await first?.control?.resume();
+    }
+  });
+
+  it("does nothing by halves while the slot moves to another master, and goes on there (TRYAGAIN, ASK, MOVED)", {
+    timeout: 60_000,
+  }, async () => {
+    const namespace = "/moving";
+    const backend = redis({ hosts: cluster.url, cluster: true });
+    const seen = facts();
+    const [writer, watcher] = [await open(backend, namespace, seen), await open(backend, namespace, seen)];
+    await writer.commit([create("/d"), create("/d/x"), create("/q")], undefined);
+    await writer.commit([create("/q/first", { ephemeral: true })], undefined);
+    // All that a commit may look at is there, and so only what it writes can be missing.
+    const children = new Listing();
+    watcher.watchChildren("/d", children);
+    watcher.watchChildren("/q", new Listing());
+    for (const path of ["/d/x", "/d/y", "/q", "/q/second"])
+      watcher.watchNode(path, { state() {}, failed() {} });
+    await eventually(() => expect(children.names?.has("x")).toBe(true));
+
+    let [there, next] = ["/d/x", "/d/y", "/q", "/q/second"];
+    const outcomes = { applied: 0, "not-applied": 0, unknown: 0 };
+    // It empties the key of the children in between.
+    const swap = async () => {
+      try {
+        await writer.commit([remove(there), create(next)], undefined);
+        outcomes.applied++;
+        [there, next] = [next, there];
+      } catch (error) {
+        expect(error).toMatchObject({ code: "CONNECTION_LOST" });
+        const { outcome } = await errorOf(Promise.reject(error));
+        outcomes[outcome]++;
+      }
+    };
+    const look = async () => {
+      const listed = await watcher.children("/d", linearizable).catch((error: unknown) => {
+        expect(error).toMatchObject({ code: "CONNECTION_LOST" });
+      });
+      if (listed) expect(listed.map(({ name }) => `/d/${name}`)).toEqual([there]);
+    };
+    await swap();
+    expect(outcomes.applied).toBe(1);
+
+    const { slot, owner, other, target, clients, disconnect } = await ownerOf(namespace);
+    const [ownerId, targetId] = [await owner.cluster("MYID"), await other.cluster("MYID")];
+    await other.cluster("SETSLOT", slot, "IMPORTING", ownerId);
+    await owner.cluster("SETSLOT", slot, "MIGRATING", targetId);
+    // Its receipt takes the place of the only one that there is.
+    const second = await errorOf(writer.commit([create("/q/second", { ephemeral: true })], undefined));
+    expect(second).toMatchObject({ code: "CONNECTION_LOST", outcome: "not-applied" });
+    for (;;) {
+      await Promise.allSettled([writer.renew(100), watcher.renew(100)]);
+      await swap();
+      await look();
+      const [key] = (await owner.cluster("GETKEYSINSLOT", slot, 1)) as string[];
+      if (key === undefined) break;
+      await owner.migrate(target.host, target.port, "", 0, 5_000, "KEYS", key);
+    }
+    for (const client of clients) await client.cluster("SETSLOT", slot, "NODE", targetId);
+    disconnect();
+    expect(outcomes["not-applied"], "the slot was on its way").toBeGreaterThan(0);
+    expect(outcomes.unknown, "each was told whether it was done").toBe(0);
+
     await eventually(async () => {
-      await session.renew(1_000);
-      await session.commit([{ ...operation, path: "/after", parents: false }], undefined);
+      await Promise.all([writer.renew(1_000), watcher.renew(1_000)]);
+      await look();
+      expect(outcomes.applied).toBe(1);
     });
-    expect((await session.children("/", { linearizable: true }))?.length).toBe(2);
-    await session.close();
-    for (const node of nodes) node.disconnect();
+    expect(await writer.get("/q/second", linearizable)).toBeUndefined();
+    await swap();
+    expect(outcomes.applied).toBe(2);
+    await eventually(() =>
+      expect([...(children.names?.keys() ?? [])].map((name) => `/d/${name}`)).toEqual([there]),
+    );
+    expect(seen.ends).toEqual([]);
+    await Promise.all([writer.close(), watcher.close()]);
   });
 });

@@ -4,10 +4,12 @@ import { conformance } from "@conclave/conformance";
 import { startRedis } from "@conclave/test-servers";
 import { redisWire, serverOffers, serverTarget } from "@conclave/test-servers/target";
 import { afterAll, beforeAll, describe, it } from "vitest";
+import { auth, user } from "./access.js";
 
 const name = "redis";
 const sessionTimeoutMs = 1_000;
-const backend = (hosts: string) => redis({ hosts, persistence: "everysec" });
+// As a user with the permissions that are documented, and no others.
+const backend = (hosts: string) => redis({ hosts, persistence: "everysec", auth });
 
 conformance({
   runner: { describe, it, beforeAll, afterAll },
@@ -21,7 +23,11 @@ conformance({
     serverTarget({
       name,
       // The server is killed for a restart: with "everysec" it could lose what it had acknowledged, as is declared.
-      server: await startRedis({ controllable: true, appendonly: "always" }),
+      server: await startRedis({
+        controllable: true,
+        appendonly: "always",
+        config: { user: user.atServers },
+      }),
       sessionTimeoutMs,
       expiryBoundMs: 250,
       backend,

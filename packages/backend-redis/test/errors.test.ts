@@ -126,7 +126,7 @@ test("a server that is busy with a slow script: contact is lost, nothing is appl
   const { session, facts } = await setting.open();
   await session.commit([create("/a")], undefined);
   await direct(setting.server.url, async (client) => {
-    await client.config("SET", "busy-reply-threshold", "20");
+    await client.config("SET", "lua-time-limit", "20");
     const slow = client.eval("while true do end", 0).catch((error: unknown) => error);
     await eventually(async () => {
       const error = await errorOf(session.commit([set("/a", "x")], undefined));
@@ -135,7 +135,7 @@ test("a server that is busy with a slow script: contact is lost, nothing is appl
     await eventually(() => expect(facts.disconnections.length).toBeGreaterThan(0));
     await direct(setting.server.url, (other) => other.script("KILL"));
     expect(await slow).toBeInstanceOf(ReplyError);
-    await client.config("SET", "busy-reply-threshold", "5000");
+    await client.config("SET", "lua-time-limit", "5000");
   });
   await session.renew(10_000);
   await session.commit([set("/a", "after")], undefined);
@@ -180,6 +180,26 @@ test("a replica that has lost its master (MASTERDOWN): no contact, and all goes 
     }
   });
   await session.renew(10_000);
+  expect(await session.get("/a", linearizable)).toMatchObject({ version: 0 });
+});
+
+test("a master with too few replicas (NOREPLICAS): no renewal counts, nothing is applied, and all goes on after it", async () => {
+  const { session, facts } = await setting.open();
+  await session.commit([create("/a")], undefined);
+  await direct(setting.server.url, async (client) => {
+    await client.config("SET", "min-replicas-to-write", "1");
+    try {
+      const denied = { code: "CONNECTION_LOST", outcome: "not-applied" };
+      expect(await errorOf(session.commit([set("/a", "x")], undefined))).toMatchObject(denied);
+      await eventually(() => expect(facts.disconnections).toHaveLength(1));
+      await eventually(async () => {
+        expect((await errorOf(session.renew(1_000))).message).toMatch(/too few replicas/);
+      });
+    } finally {
+      await client.config("SET", "min-replicas-to-write", "0");
+    }
+  });
+  await eventually(() => session.renew(10_000));
   expect(await session.get("/a", linearizable)).toMatchObject({ version: 0 });
 });
 

@@ -2,6 +2,8 @@ import { inspect } from "node:util";
 import { redis } from "@conclave/backend-redis";
 import { Redis } from "ioredis";
 import { afterEach, describe, expect, test } from "vitest";
+import { allScripts } from "../dist/scripts/index.js";
+import { commandsIn, user } from "./access.js";
 import { create, direct, errorOf, linearizable, setUp } from "./helpers.js";
 
 const setting = setUp();
@@ -67,7 +69,7 @@ describe("access control", () => {
   const password = "hunter2";
   afterEach(() => direct(setting.server.url, (client) => client.acl("DELUSER", "app", "closed")));
 
-  async function user(...rules: string[]): Promise<{ username: string; password: string }> {
+  async function anyUser(...rules: string[]): Promise<{ username: string; password: string }> {
     await direct(setting.server.url, (client) =>
       client.acl("SETUSER", "app", "reset", "on", `>${password}`, ...rules),
     );
@@ -75,7 +77,7 @@ describe("access control", () => {
   }
 
   test("a wrong password is ACCESS_DENIED, and not repeated", async () => {
-    await user("allcommands", "allkeys");
+    await anyUser("allcommands", "allkeys");
     const auth = { username: "app", password: "hunter3" };
     const error = await errorOf(setting.open({ options: { auth } }));
     expect(error.message).toMatch(/WRONGPASS/);
@@ -94,8 +96,16 @@ describe("access control", () => {
     });
   });
 
+  test("the commands that are documented are those that are used", () => {
+    const inScripts = allScripts.flatMap(({ source }) =>
+      [...source.matchAll(/call\('([A-Z]+)'/g)].map(([, command = ""]) => command.toLowerCase()),
+    );
+    const beside = ["eval", "evalsha", "xread", "info", "config|get", "script|exists", "script|load"];
+    expect(commandsIn(user.atServers).sort()).toEqual([...new Set([...inScripts, ...beside])].sort());
+  });
+
   test("a user with the keys of the prefix and the commands that are used is enough, without INFO, CONFIG or SCRIPT", async () => {
-    const auth = await user(
+    const auth = await anyUser(
       ...["~conclave:*", "+@read", "+@write", "+eval", "+evalsha", "+time", "-info", "-config", "-script"],
     );
     const { session } = await setting.open({ options: { auth } });
@@ -104,7 +114,7 @@ describe("access control", () => {
   });
 
   test("keys that the user may not use are ACCESS_DENIED", async () => {
-    const auth = await user("~other:*", "allcommands");
+    const auth = await anyUser("~other:*", "allcommands");
     expect(await errorOf(setting.open({ options: { auth } }))).toMatchObject({ code: "ACCESS_DENIED" });
   });
 });

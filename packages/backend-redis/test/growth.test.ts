@@ -97,7 +97,7 @@ test("100,000 nodes that came and went leave no key behind", { timeout: 120_000 
   }
   expect(await leftovers()).toEqual(before);
   await direct(setting.server.url, async (client) => {
-    expect((await client.hkeys(base())).sort()).toEqual(["/", "/p", "rev", "run"]);
+    expect((await client.hkeys(base())).sort()).toEqual(["/", "/p", "ahead", "clock", "rev", "run"]);
   });
 });
 
@@ -136,7 +136,7 @@ test("a dead session's 100,000 nodes are deleted in pieces, and others are serve
     expect((await leftovers()).filter((key) => key.includes(owner.id))).toEqual([]);
   });
   await direct(setting.server.url, async (client) => {
-    expect(await client.hlen(base()), "/, /p, rev and run").toBe(4);
+    expect(await client.hlen(base()), "/, /p, rev, run and the clock").toBe(6);
   });
 });
 

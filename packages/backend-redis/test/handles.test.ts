@@ -12,10 +12,21 @@ function handles(): Record<string, number> {
   return { timers: counts.Timeout ?? 0, sockets: counts.TCPSocketWrap ?? 0 };
 }
 
+/** What there is once the tests before, and the proxy, have done with theirs. */
+async function settledHandles(): Promise<Record<string, number>> {
+  let last = handles();
+  for (let same = 0; same < 5; ) {
+    await delay(10);
+    const now = handles();
+    same = now.timers === last.timers && now.sockets === last.sockets ? same + 1 : 0;
+    last = now;
+  }
+  return last;
+}
+
 /** Runs it, and sees that no timer and no socket of it is left. */
 async function leavingNothing(run: () => Promise<void>): Promise<void> {
-  await delay(100);
-  const before = handles();
+  const before = await settledHandles();
   await run();
   const left = () => Object.entries(handles()).filter(([kind, count]) => count > (before[kind] ?? 0));
   // The proxy's own sockets end when it notices; and this test's own limit is a timer that is always there.

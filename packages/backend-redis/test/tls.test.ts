@@ -1,66 +1,28 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { freePort, startRedis, type TestServer } from "@conclave/test-servers";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
+import { makeCertificates } from "./certificates.js";
 import { bytes, create, errorOf, eventually, linearizable, set, setUp, text } from "./helpers.js";
 
-const folder = mkdtempSync(join(tmpdir(), "conclave-tls-"));
-const file = (name: string) => join(folder, name);
+const { files, tls, stranger, remove } = makeCertificates();
 let securePort = 0;
 
-function openssl(...args: string[]): void {
-  execFileSync("openssl", args, { cwd: folder, stdio: "pipe" });
-}
-
-/** An authority, and what it vouches for: a server at 127.0.0.1 and a client. */
-function makeCertificates(): void {
-  const authority = ["-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2"];
-  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  for (const name of ["ca", "stranger"]) {
-    openssl("req", "-x509", ...key, "-keyout", `${name}.key`, "-out", `${name}.crt`, "-subj", `/CN=${name}`);
-  }
-  for (const name of ["server", "client"]) {
-    const names = ["-addext", "subjectAltName=IP:127.0.0.1"];
-    openssl("req", ...key, "-keyout", `${name}.key`, "-out", `${name}.csr`, "-subj", `/CN=${name}`, ...names);
-    openssl(
-      "x509",
-      "-req",
-      "-in",
-      `${name}.csr`,
-      ...authority,
-      "-copy_extensions",
-      "copy",
-      "-out",
-      `${name}.crt`,
-    );
-  }
-}
-
 async function startSecured(): Promise<TestServer<"redis">> {
-  makeCertificates();
   securePort = await freePort();
   return startRedis({
     controllable: true,
     config: {
       "tls-port": securePort,
-      "tls-cert-file": file("server.crt"),
-      "tls-key-file": file("server.key"),
-      "tls-ca-cert-file": file("ca.crt"),
+      "tls-cert-file": files.cert,
+      "tls-key-file": files.key,
+      "tls-ca-cert-file": files.ca,
     },
   });
 }
 
 const setting = setUp(startSecured);
-const pem = (name: string) => readFileSync(file(name), "utf8");
 const hosts = () => `rediss://127.0.0.1:${securePort}`;
 
-let tls: { ca: string; cert: string; key: string };
-beforeAll(() => {
-  tls = { ca: pem("ca.crt"), cert: pem("client.crt"), key: pem("client.key") };
-});
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(remove);
 
 test("a session by TLS reads, writes and watches", async () => {
   const { session } = await setting.open({ options: { hosts: hosts(), tls } });
@@ -77,7 +39,7 @@ test("a session by TLS reads, writes and watches", async () => {
 });
 
 test.each([
-  ["whose certificate nobody vouches for", () => ({ ...tls, ca: pem("stranger.crt") }), /certificate/],
+  ["whose certificate nobody vouches for", () => ({ ...tls, ca: stranger }), /certificate/],
   ["that demands a certificate of the client", () => ({ ca: tls.ca }), /./],
 ] as const)("no session at a server %s", async (_what, wrong, reason) => {
   const error = await errorOf(setting.open({ options: { hosts: hosts(), tls: wrong() } }));

@@ -99,6 +99,7 @@ class LocalServer<Kind extends string, Options extends StartOptions> {
       version,
       host: HOST,
       port: this.#port,
+      ports: this.#ports,
       url: this.#url,
       origin: "binary",
       control: {

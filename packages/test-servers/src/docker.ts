@@ -102,6 +102,7 @@ export async function startContainer<Kind extends string, Options extends StartO
     version,
     host,
     port,
+    ports: [port],
     url,
     origin: "docker",
     control: {

@@ -7,13 +7,14 @@ import { dockerAnswers } from "./docker.js";
 import { isProgram, type Program, programs } from "./interop/programs.js";
 import { isCI } from "./interop/register.js";
 import { findOnPath } from "./process.js";
+import { findFaketime } from "./redis-clock.js";
 import { type Kind, kinds } from "./start.js";
 
 /**
- * What tests need: a kind of server; `addon`, the compiled part of the `zookeeper` package; or a program of others, beside which
- * they run.
+ * What tests need: a kind of server; `addon`, the compiled part of the `zookeeper` package; `faketime`, by which a server's clock
+ * is set; or a program of others, beside which they run.
  */
-export type Need = Kind | "addon" | Program;
+export type Need = Kind | "addon" | "faketime" | Program;
 
 export interface EnsureReport {
   readonly need: Need;
@@ -33,6 +34,7 @@ export async function ensureInstalled(needs: readonly Need[]): Promise<readonly 
   const reports: EnsureReport[] = [];
   for (const need of needs) {
     if (need === "addon") reports.push(ensureAddon(apt));
+    else if (need === "faketime") reports.push(ensureFaketime(apt));
     else reports.push(isProgram(need) ? ensureProgram(need, apt) : await ensureServer(need, apt));
   }
   return reports;
@@ -66,6 +68,17 @@ function ensureProgram(need: Program, apt: Apt): EnsureReport {
   }
   const brought = `${debianPackages.join(" ")} did not bring ${title}`;
   return { need, ok: false, message: `MISSING: ${failure ?? brought}` };
+}
+
+function ensureFaketime(apt: Apt): EnsureReport {
+  const need = "faketime";
+  const found = findFaketime();
+  if (found !== undefined) return { need, ok: true, message: found };
+
+  const failure = apt.install(["faketime"]);
+  const installed = findFaketime();
+  if (installed !== undefined) return { need, ok: true, message: `${installed} (installed just now)` };
+  return { need, ok: false, message: `MISSING: ${failure ?? "faketime did not bring libfaketime"}` };
 }
 
 function ensureAddon(apt: Apt): EnsureReport {

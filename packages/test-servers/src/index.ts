@@ -9,8 +9,10 @@ export type { Direction } from "./proxy-flow.js";
 export type { ReplyMatch } from "./proxy-replies.js";
 export type { RedisOptions } from "./redis.js";
 export { ask } from "./redis-ask.js";
-export { type RedisCluster, startRedisCluster } from "./redis-cluster.js";
-export { type RedisSentinels, startRedisSentinels } from "./redis-sentinel.js";
+export { type ClockedRedis, faketimeMissing, startClockedRedis } from "./redis-clock.js";
+export { type RedisCluster, type RedisClusterOptions, startRedisCluster } from "./redis-cluster.js";
+export type { RedisGroupOptions } from "./redis-group.js";
+export { type RedisSentinels, type RedisSentinelsOptions, startRedisSentinels } from "./redis-sentinel.js";
 export type { Control, Origin, RestartOptions, StartOptions, TestServer } from "./server.js";
 export { type ChildHandle, type SpawnNodeOptions, spawnNode, type WaitOptions } from "./spawn-node.js";
 export {

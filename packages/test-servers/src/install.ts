@@ -3,12 +3,13 @@ import { isProgram, programs } from "./interop/programs.js";
 import { isCI } from "./interop/register.js";
 import { kinds } from "./start.js";
 
-// node dist/install.js [need...]     Needs: the kinds of server, "addon", and the programs of others that tests run beside.
+// node dist/install.js [need...]     Needs: the kinds of server, "addon", "faketime", and the programs of others that tests run beside.
 // Default: all of them.
 
 const known: readonly Need[] = [
   ...Object.values(kinds).map(({ kind }) => kind),
   "addon",
+  "faketime",
   ...Object.keys(programs).filter(isProgram),
 ];
 const asked = process.argv.slice(2);
@@ -27,7 +28,7 @@ for (const { need, ok, message } of reports) {
 }
 
 const missing = reports.filter(({ ok }) => !ok).map(({ need }) => need);
-const failing = isCI() ? missing : missing.filter((need) => need !== "addon" && !isProgram(need));
+const failing = isCI() ? missing : missing.filter((need) => need in kinds);
 if (failing.length > 0) process.stderr.write(`*** tests that need ${failing.join(", ")} will fail.\n`);
 const unproven = missing.filter((need) => !failing.includes(need));
 const programsUnproven = unproven.filter(isProgram);
@@ -36,5 +37,8 @@ if (programsUnproven.length > 0) {
 }
 if (unproven.includes("addon")) {
   process.stderr.write("*** that the ZooKeeper backend works with its native driver is not proven here.\n");
+}
+if (unproven.includes("faketime")) {
+  process.stderr.write("*** what becomes of sessions when a server's clock jumps is not proven here.\n");
 }
 if (missing.length > 0 && isCI()) process.exitCode = 1;

@@ -26,6 +26,8 @@ export interface SpawnLoggedOptions {
   readonly args: readonly string[];
   readonly cwd: string;
   readonly logFile: string;
+  /** Beside this process's own variables. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 const children = new Set<ChildProcess>();
@@ -60,7 +62,8 @@ export async function spawnLogged(options: SpawnLoggedOptions): Promise<ManagedP
   const [file, args] = dieWithParent(options.file, options.args);
   const log = openSync(options.logFile, "a");
   try {
-    const child = spawn(file, args, { cwd: options.cwd, stdio: ["ignore", log, log] });
+    const env = { ...process.env, ...options.environment };
+    const child = spawn(file, args, { cwd: options.cwd, env, stdio: ["ignore", log, log] });
     await new Promise<void>((resolve, reject) => {
       child.once("spawn", resolve);
       child.once("error", reject);

@@ -11,18 +11,74 @@ export interface RedisGroup {
   stop(): Promise<void>;
 }
 
+export interface RedisGroupOptions extends RedisOptions {
+  /**
+   * All speak TLS, to clients and among themselves, and demand a certificate of whoever connects. The ports of `TestServer` stay
+   * plain, for the tests themselves. Names of files.
+   */
+  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
+}
+
 const READY_WITHIN_MS = 30_000;
 
 /** Starts one of a group, always as a process of this machine: those of a group must reach each other. */
 export function startMember<Kind extends string>(
-  kind: ServerKind<Kind, RedisOptions>,
-  options: RedisOptions,
+  plain: ServerKind<Kind, RedisOptions>,
+  { tls, ...options }: RedisGroupOptions,
 ): Promise<TestServer<Kind>> {
+  const kind = tls === undefined ? plain : secured(plain, tls);
   const binary = kind.findBinary();
   if (binary === undefined) {
     throw new Error(`There is no redis-server: apt-get install ${redis.debianPackages.join(" ")}`);
   }
   return startBinary(kind, binary, options);
+}
+
+/** With one port more, for TLS. */
+function secured<Kind extends string>(
+  kind: ServerKind<Kind, RedisOptions>,
+  { ca, cert, key }: NonNullable<RedisGroupOptions["tls"]>,
+): ServerKind<Kind, RedisOptions> {
+  return configured({ ...kind, ports: kind.ports + 1 }, (ports) => ({
+    "tls-port": ports.at(-1) ?? 0,
+    "tls-ca-cert-file": ca,
+    "tls-cert-file": cert,
+    "tls-key-file": key,
+    "tls-replication": "yes",
+    // Also what a Cluster tells clients: without it those that came by TLS are sent on to ports without it.
+    "tls-cluster": "yes",
+  }));
+}
+
+/** The same kind of server, with settings that depend on its ports. */
+export function configured<Kind extends string>(
+  kind: ServerKind<Kind, RedisOptions>,
+  settings: (ports: readonly number[]) => NonNullable<RedisOptions["config"]>,
+): ServerKind<Kind, RedisOptions> {
+  return {
+    ...kind,
+    findBinary() {
+      const binary = kind.findBinary();
+      return (
+        binary && {
+          ...binary,
+          command: (folder, ports, options) =>
+            binary.command(folder, ports, { ...options, config: { ...options.config, ...settings(ports) } }),
+        }
+      );
+    },
+  };
+}
+
+/** Where members and clients find it: at its last port, if that is for TLS. */
+export function portOf({ port, ports }: TestServer, { tls }: RedisGroupOptions): number {
+  return tls === undefined ? port : (ports.at(-1) ?? port);
+}
+
+/** For the option `hosts` of the backend. */
+export function addressesOf(servers: readonly TestServer[], options: RedisGroupOptions): string {
+  const scheme = options.tls === undefined ? "redis" : "rediss";
+  return servers.map((server) => `${scheme}://${server.host}:${portOf(server, options)}`).join(",");
 }
 
 /** Asks until the answer is as wanted. */

@@ -2,8 +2,22 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { configuration, type RedisOptions, redis } from "./redis.js";
 import { ask } from "./redis-ask.js";
-import { formed, type RedisGroup, startMember, stopAll, untilAnswered } from "./redis-group.js";
+import {
+  addressesOf,
+  formed,
+  portOf,
+  type RedisGroup,
+  type RedisGroupOptions,
+  startMember,
+  stopAll,
+  untilAnswered,
+} from "./redis-group.js";
 import type { ServerKind, TestServer } from "./server.js";
+
+export interface RedisSentinelsOptions extends RedisGroupOptions {
+  /** Settings of the Sentinels, as `config` has those of the servers. */
+  readonly sentinelConfig?: NonNullable<RedisOptions["config"]>;
+}
 
 /** A master, a replica, and three Sentinels that watch over them. */
 export interface RedisSentinels extends RedisGroup {
@@ -19,26 +33,33 @@ export interface RedisSentinels extends RedisGroup {
 const NAME = "main";
 const DOWN_AFTER_MS = 500;
 
-export async function startRedisSentinels(options: RedisOptions = {}): Promise<RedisSentinels> {
+export async function startRedisSentinels(options: RedisSentinelsOptions = {}): Promise<RedisSentinels> {
+  const { sentinelConfig = {}, ...member } = options;
+  const watcher = { ...member, config: sentinelConfig };
   const all: TestServer[] = [];
   return formed(all, async (add) => {
-    const first = await add(startMember(redis, options));
-    const replicaof = `127.0.0.1 ${first.port}`;
-    const second = await add(startMember(redis, { ...options, config: { ...options.config, replicaof } }));
+    const first = await add(startMember(redis, member));
+    const port = portOf(first, member);
+    const config = { ...member.config, replicaof: `127.0.0.1 ${port}` };
+    const second = await add(startMember(redis, { ...member, config }));
     const servers = [first, second];
     await untilAnswered(first, ["INFO", "replication"], /state=online/);
     const sentinels: TestServer<"redis-sentinel">[] = [];
-    for (let i = 0; i < 3; i++) sentinels.push(await add(startMember(watching(first.port), {})));
+    for (let i = 0; i < 3; i++) sentinels.push(await add(startMember(watching(port), watcher)));
     for (const sentinel of sentinels) {
       await untilAnswered(sentinel, ["SENTINEL", "SENTINELS", NAME], /^\*2\r\n/);
       await untilAnswered(sentinel, ["SENTINEL", "REPLICAS", NAME], /^\*1\r\n/);
     }
+    const ports = new Map([
+      [port, first],
+      [portOf(second, member), second],
+    ]);
     return {
-      url: sentinels.map(({ host, port }) => `${host}:${port}`).join(","),
+      url: addressesOf(sentinels, member),
       name: NAME,
       servers,
       sentinels,
-      master: () => masterBy(sentinels, servers),
+      master: () => masterBy(sentinels, ports),
       stop: () => stopAll(all),
     };
   });
@@ -46,11 +67,11 @@ export async function startRedisSentinels(options: RedisOptions = {}): Promise<R
 
 async function masterBy(
   sentinels: readonly TestServer[],
-  servers: readonly TestServer<"redis">[],
+  servers: ReadonlyMap<number, TestServer<"redis">>,
 ): Promise<TestServer<"redis">> {
   const [sentinel] = sentinels;
   const answer = await ask(sentinel?.url ?? "", ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME]);
-  const master = servers.find(({ port }) => answer.includes(`\r\n${port}`));
+  const master = servers.get(Number(/(\d+)$/.exec(answer)?.[1]));
   if (master === undefined) throw new Error(`the Sentinels know no master: ${answer}`);
   return master;
 }
@@ -65,7 +86,7 @@ function watching(masterPort: number): ServerKind<"redis-sentinel", RedisOptions
       return (
         binary && {
           ...binary,
-          command: (folder, [port = 0]) => {
+          command: (folder, [port = 0], { config }) => {
             const data = join(folder, "data");
             mkdirSync(data, { recursive: true });
             const file = join(folder, "redis.conf");
@@ -75,7 +96,7 @@ function watching(masterPort: number): ServerKind<"redis-sentinel", RedisOptions
               `failover-timeout ${NAME} 3000`,
             ];
             if (!existsSync(file)) {
-              writeFileSync(file, configuration({ port, bind: "127.0.0.1", dir: data, sentinel }));
+              writeFileSync(file, configuration({ port, bind: "127.0.0.1", dir: data, sentinel, ...config }));
             }
             return { file: binary.path, args: [file, "--sentinel"] };
           },

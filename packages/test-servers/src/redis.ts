@@ -84,6 +84,6 @@ function durability({ appendonly = "always" }: RedisOptions): Settings {
 
 function flags(values: Settings): string[] {
   return Object.entries(values).flatMap(([key, value]) =>
-    (Array.isArray(value) ? value : [value]).flatMap((one) => [`--${key}`, String(one)]),
+    (Array.isArray(value) ? value : [value]).flatMap((one) => [`--${key}`, ...String(one).split(" ")]),
   );
 }

@@ -25,6 +25,8 @@ export interface TestServer<Kind extends string = string> {
   readonly version: string;
   readonly host: string;
   readonly port: number;
+  /** All on which it listens, as far as they are known; the first is `port`. */
+  readonly ports: readonly number[];
   /** In the form in which clients of this kind take it. */
   readonly url: string;
   readonly origin: Origin;
@@ -73,6 +75,8 @@ export interface BinaryOf<Options> {
 export interface Command {
   readonly file: string;
   readonly args: readonly string[];
+  /** Beside this process's own variables. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export interface ContainerPlan {

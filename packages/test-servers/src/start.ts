@@ -80,7 +80,8 @@ async function useGiven<K extends string, O extends StartOptions>(
   options: O,
 ): Promise<TestServer<K>> {
   const first = url.split(",")[0] ?? url;
-  const { hostname, port } = new URL(first.includes("://") ? first : `tcp://${first}`);
+  const address = new URL(first.includes("://") ? first : `tcp://${first}`);
+  const port = address.port === "" ? kind.defaultPort : Number(address.port);
   const version = await waitUntilReady(kind, url, options.startTimeoutMs ?? 30_000).catch(
     (error: unknown) => {
       throw new Error(`The ${kind.kind} named by ${kind.variable} does not answer.`, { cause: error });
@@ -89,8 +90,9 @@ async function useGiven<K extends string, O extends StartOptions>(
   return {
     kind: kind.kind,
     version,
-    host: hostname,
-    port: port === "" ? kind.defaultPort : Number(port),
+    host: address.hostname,
+    port,
+    ports: [port],
     url,
     origin: "env",
     control: undefined,

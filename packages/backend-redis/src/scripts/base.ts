@@ -2,10 +2,11 @@
  * What every script begins with. Keys of a namespace with the base key `B`:
  *
  * - `B`                hash: path -> "version createRevision modRevision\n", after an "e" if it is ephemeral, and the data;
- *                      `rev`, the revision; `run`, the server process that gave it
+ *                      `rev`, the revision; `run`, the server process that gave it; `clock`, the namespace's time when it was last
+ *                      seen, and `ahead`, by how much it is ahead of the server's
  * - `B:owners`         hash: path -> session, of ephemeral nodes
  * - `B:c:<path>`       sorted set: names of children by create revision
- * - `B:d`              sorted set: sessions by deadline, in the server's milliseconds
+ * - `B:d`              sorted set: sessions by deadline, in milliseconds of the namespace's clock
  * - `B:s:<session>`    string with an expiry: the session is alive
  * - `B:o:<session>`    set: paths that it owns
  * - `B:r:<session>`    hash: replies that it may ask for again

@@ -28,7 +28,7 @@ export const open = script(
   reaping,
   `
 local run, id, timeout, floor = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-local now = milliseconds()
+local own, now = clocks()
 local last = call('HMGET', B, 'rev', 'run')
 local rev = tonumber(last[1])
 local root = call('HEXISTS', NODES, '/') == 1
@@ -43,7 +43,8 @@ if not root then
   call('HSET', NODES, '/', '0 ' .. revision .. ' ' .. revision .. '\\n')
 end
 local first = call('ZRANGE', B .. ':d', 0, 0, 'WITHSCORES')
-call('SET', B .. ':s:' .. id, timeout, 'PXAT', now + timeout)
+call('SET', B .. ':s:' .. id, timeout, 'PXAT', own + timeout)
+keepClock(own, now)
 call('ZADD', B .. ':d', now + timeout, id)
 if not first[2] or tonumber(first[2]) > now + timeout then
   -- Those who wait for the next deadline hear that there is an earlier one.
@@ -62,13 +63,14 @@ export const renew = script(
   reaping,
   `
 local id, timeout, read = ARGV[2], tonumber(ARGV[3]), ARGV[4]
-local now = milliseconds()
-if call('PEXPIREAT', B .. ':s:' .. id, now + timeout) == 0 then
+local own, now = clocks()
+if call('PEXPIREAT', B .. ':s:' .. id, own + timeout) == 0 then
   -- An end by force has left it a deadline to come.
   if call('ZSCORE', B .. ':d', id) then reap(id) end
   return {-1}
 end
 call('ZADD', B .. ':d', now + timeout, id)
+keepClock(own, now)
 if read ~= '0' then call('XTRIM', B .. ':e:' .. id, 'MINID', read .. '-1') end
 return {0, reapDue(now)}
 `,
@@ -82,7 +84,8 @@ export const reap = script(
   tree,
   reaping,
   `
-return {0, reapDue(milliseconds())}
+local _, now = clocks()
+return {0, reapDue(now)}
 `,
 );
 
@@ -112,7 +115,8 @@ if not alive(id) then return {-1} end
 local oldest = call('XRANGE', B .. ':e:' .. id, '-', '+', 'COUNT', 1)[1]
 local due = call('XREVRANGE', B .. ':due', '+', '-', 'COUNT', 1)[1]
 local first = call('ZRANGE', B .. ':d', 0, 0, 'WITHSCORES')
-local wait = first[2] and math.max(0, tonumber(first[2]) - milliseconds()) or -1
+local _, now = clocks()
+local wait = first[2] and math.max(0, tonumber(first[2]) - now) or -1
 return {0, tonumber(call('HGET', B .. ':q', id) or '0'), oldest and oldest[1] or '', due and due[1] or '0-0', wait}
 `,
 );

@@ -57,7 +57,8 @@ local function audience(changes)
   end
   for i, change in ipairs(changes) do
     local sets, path, parent = change.op == 'S', change.path, split(change.path)
-    if call('EXISTS', B .. ':w:' .. path, B .. ':w:' .. parent) > 0 then
+    -- While a Cluster moves the slot, a key that is missing here fails the script: one that is always missing does so in time.
+    if call('EXISTS', B .. ':', B .. ':w:' .. path, B .. ':w:' .. parent) > 0 then
       tell(path, i, sets and 'n' or '[ncd]')
       if path ~= '/' then tell(parent, i, sets and 'd' or '[cd]') end
     end
@@ -167,17 +168,23 @@ local function reap(id)
   return true
 end
 
-local function milliseconds()
-  local now = call('TIME')
-  return now[1] * 1000 + math.floor(now[2] / 1000)
+-- Two clocks, in ms: the server's, by which Redis expires keys, and the namespace's, to which deadlines belong. Where the server's
+-- goes back, the latter goes on from where it was last seen: the dead would live on for as long as the server's has gone back.
+local function clocks()
+  local time = call('TIME')
+  local own = time[1] * 1000 + math.floor(time[2] / 1000)
+  local last = call('HMGET', B, 'clock', 'ahead')
+  return own, math.max(own + tonumber(last[2] or '0'), tonumber(last[1] or '0'))
+end
+
+local function keepClock(own, now)
+  call('HSET', B, 'clock', text(now), 'ahead', text(now - own))
 end
 
 -- Ends sessions whose time is up, a bounded number; returns in how many ms the next one is due, -1 for none.
 local function reapDue(now)
-  local due = call('ZRANGEBYSCORE', B .. ':d', '-inf', now, 'LIMIT', 0, 4)
-  for _, id in ipairs(due) do
-    if not alive(id) then reap(id) end
-  end
+  local due = call('ZRANGEBYSCORE', B .. ':d', '-inf', '(' .. text(now), 'LIMIT', 0, 4)
+  for _, id in ipairs(due) do reap(id) end
   local first = call('ZRANGE', B .. ':d', 0, 0, 'WITHSCORES')
   if not first[2] then return -1 end
   return math.max(0, tonumber(first[2]) - now)

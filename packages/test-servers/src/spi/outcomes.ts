@@ -12,6 +12,6 @@ export async function errorOf(call: Promise<unknown>): Promise<ConclaveError> {
 }
 
 /** Until the condition holds; a condition that throws does not hold yet. */
-export function eventually(condition: () => unknown, timeoutMs = 10_000): Promise<unknown> {
+export function eventually<T>(condition: () => T | Promise<T>, timeoutMs = 10_000): Promise<T> {
   return vi.waitFor(condition, { timeout: timeoutMs, interval: 10 });
 }

@@ -181,6 +181,7 @@ export class Link {
     const { host, ...rest } = options;
     const made = await this.#options.driver.connect({
       ...rest,
+      lastZxid: this.#lastZxid,
       ...host,
       auth: this.#options.configuration.auth,
       security: this.#options.configuration.security,

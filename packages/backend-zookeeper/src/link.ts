@@ -1,4 +1,4 @@
-import { ConclaveError, type OpenOptions } from "@conclave/api/backend";
+import { ConclaveError, type OpenOptions, systemClock } from "@conclave/api/backend";
 import type {
   Connection,
   ConnectionObserver,
@@ -54,6 +54,7 @@ export class Link {
   #session: GrantedSession | undefined;
   #over: ConclaveError | undefined;
   #lastZxid = 0n;
+  #connectingSinceMs = 0;
 
   constructor(options: LinkOptions, observer: LinkObserver) {
     this.#options = options;
@@ -120,6 +121,14 @@ export class Link {
     return current > this.#lastZxid ? current : this.#lastZxid;
   }
 
+  /**
+   * When the attempt began from which the latest connection came. The session was confirmed then or later, by the server that
+   * decides when it is over.
+   */
+  get connectingSinceMs(): number {
+    return this.#connectingSinceMs;
+  }
+
   /** The connection as soon as there is one. Rejects with `SESSION_LOST` if the session ends first. */
   connected(signal?: AbortSignal): Promise<Connection> {
     if (this.#over !== undefined) return Promise.reject(this.#over);
@@ -179,6 +188,7 @@ export class Link {
       },
     };
     const { host, ...rest } = options;
+    const sinceMs = systemClock.now();
     const made = await this.#options.driver.connect({
       ...rest,
       lastZxid: this.#lastZxid,
@@ -189,6 +199,7 @@ export class Link {
     });
     if (closedEarly !== undefined) throw closedEarly.cause;
     connection = made;
+    this.#connectingSinceMs = sinceMs;
     return made;
   }
 

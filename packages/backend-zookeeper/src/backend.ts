@@ -55,9 +55,8 @@ async function open(
   const namespace = new Namespace(root);
   let session: ZooKeeperSession | undefined;
   // Only reachable through the link, which is not open yet: nothing can fire before it exists.
-  const firstHost = Math.floor(Math.random() * configuration.hosts.length);
   const link: Link = new Link(
-    { driver, configuration, firstHost, syncPath: namespace.root },
+    { driver, configuration, syncPath: namespace.root },
     {
       disconnected: observer.disconnected,
       ended: observer.ended,

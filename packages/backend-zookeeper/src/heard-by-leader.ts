@@ -8,6 +8,8 @@ import { connectionGone, type Hearing, type HearingOptions } from "./hearing.js"
  * half tick, and sessions have at least two ticks unless `minSessionTimeout` says otherwise.
  */
 const RELAY_SHARE = 1 / 4;
+/** Of that time: how soon a sync that was refused is tried again. */
+const RETRY_SHARE = 1 / 8;
 
 /**
  * In an ensemble the leader decides when a session is over, by what followers tell it of whom they have heard. A follower that is
@@ -28,7 +30,7 @@ export class HeardByLeader implements Hearing {
   /** Why nothing is proven, if it is not for want of contact. */
   #failure: { readonly error: unknown } | undefined;
   #stopped = false;
-  #changed: () => void = () => {};
+  readonly #waiters = new Set<() => void>();
   #endPause: () => void = () => {};
 
   constructor(options: HearingOptions) {
@@ -46,9 +48,7 @@ export class HeardByLeader implements Hearing {
       while (this.#provenMs <= this.#toldMs) {
         signal.throwIfAborted();
         if (this.#failure !== undefined) throw this.#failure.error;
-        await new Promise<void>((resolve) => {
-          this.#changed = resolve;
-        });
+        await new Promise<void>((resolve) => this.#waiters.add(resolve));
       }
     } finally {
       signal.removeEventListener("abort", onAbort);
@@ -62,7 +62,7 @@ export class HeardByLeader implements Hearing {
   }
 
   stop(): void {
-    this.#failed(new ConclaveError("CLOSED", "the session was closed"));
+    this.#end(new ConclaveError("CLOSED", "the session was closed"));
     this.#endPause();
   }
 
@@ -72,7 +72,8 @@ export class HeardByLeader implements Hearing {
       try {
         await this.#speak(await link.connected());
       } catch (error) {
-        if (!isContactLost(error)) this.#failed(error);
+        // There is no connection any more, now or for ever.
+        if (!isContactLost(error)) this.#end(error);
       }
       await connectionGone();
     }
@@ -81,28 +82,49 @@ export class HeardByLeader implements Hearing {
   /** For as long as the connection lasts. */
   async #speak(connection: Connection): Promise<void> {
     const { link, clock, path } = this.#options;
-    let sentAtMs = link.connectingSinceMs;
-    this.#heardAt(sentAtMs);
+    let heardAtMs = link.connectingSinceMs;
+    let nextAtMs = heardAtMs + this.#relayMs;
+    this.#prove(heardAtMs);
     for (;;) {
-      await this.#pauseUntil(sentAtMs + this.#relayMs);
+      await this.#pauseUntil(nextAtMs);
       if (this.#stopped || link.current !== connection) return;
-      const nowMs = clock.now();
-      await connection.sync(path);
-      this.#heardAt(sentAtMs);
-      sentAtMs = nowMs;
+      const sentAtMs = clock.now();
+      try {
+        await connection.sync(path);
+      } catch (error) {
+        if (isContactLost(error)) throw error;
+        this.#refused(error);
+        nextAtMs = clock.now() + this.#relayMs * RETRY_SHARE;
+        continue;
+      }
+      this.#prove(heardAtMs);
+      heardAtMs = sentAtMs;
+      nextAtMs = heardAtMs + this.#relayMs;
     }
   }
 
-  #heardAt(atMs: number): void {
-    this.#provenMs = Math.max(this.#provenMs, atMs);
+  #prove(heardAtMs: number): void {
+    this.#failure = undefined;
+    this.#provenMs = Math.max(this.#provenMs, heardAtMs);
     this.#changed();
   }
 
-  /** For good: the session is over, or the server refuses what it refuses nobody. */
-  #failed(error: unknown): void {
-    this.#failure ??= { error };
-    this.#stopped = true;
+  /** As a server does that has too much to do. */
+  #refused(error: unknown): void {
+    this.#failure = { error };
     this.#changed();
+  }
+
+  #end(error: unknown): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#refused(error);
+  }
+
+  #changed(): void {
+    const waiters = [...this.#waiters];
+    this.#waiters.clear();
+    for (const wake of waiters) wake();
   }
 
   #pauseUntil(atMs: number): Promise<void> {

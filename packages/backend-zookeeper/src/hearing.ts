@@ -2,7 +2,7 @@ import type { Clock } from "@conclave/api/backend";
 import type { Link } from "./link.js";
 
 export interface HearingOptions {
-  readonly link: Link;
+  readonly link: Pick<Link, "connected" | "current" | "connectingSinceMs">;
   readonly clock: Clock;
   /** Of a node that may be asked for. */
   readonly path: string;

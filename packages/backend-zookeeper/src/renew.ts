@@ -3,8 +3,10 @@ import { toConclaveError } from "./errors.js";
 import { HeardByLeader } from "./heard-by-leader.js";
 import { HeardByServer } from "./heard-by-server.js";
 import type { Hearing, HearingOptions } from "./hearing.js";
+import type { Link } from "./link.js";
 
 export interface RenewalOptions extends HearingOptions {
+  readonly link: Link;
   /** Several servers: the one that answers need not be the one that decides when the session is over. */
   readonly isEnsemble: boolean;
 }

@@ -202,13 +202,15 @@ describe("with SASL", () => {
       controllable: true,
       config: { "authProvider.sasl": "org.apache.zookeeper.server.auth.SASLAuthenticationProvider" },
       jvmArgs: [`-Djava.security.auth.login.config=${login}`],
+      // A restart of the server takes longer than the usual twenty ticks.
+      maxSessionTimeoutMs: 60_000,
     });
   });
   afterAll(() => server.stop());
   const sasl = { mechanism: "DIGEST-MD5", username: "bob", password: "the-secret-of-bob" } as const;
 
   test("a client is known by its name, on each connection", async () => {
-    const client = await openClient(server.url, { sasl });
+    const client = await openClient(server.url, { sasl, sessionTimeoutMs: 20_000 });
     expect(await client.whoAmI()).toContainEqual({ scheme: "sasl", id: "bob" });
     const acl = [{ permissions: Permission.ALL, scheme: "sasl", id: "bob" }];
     await client.create("/of-bob", nothing, { acl });

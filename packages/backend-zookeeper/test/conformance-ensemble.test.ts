@@ -15,7 +15,7 @@ const backend = (hosts: string) => zookeeper({ hosts });
  */
 const everything = process.env.CONCLAVE_ENSEMBLE === "all";
 const basics = ["nodes", "versions and revisions", "sequential nodes", "reads", "transactions", "watches"];
-const recipes = ["election", "lock", "discovery", "group", "counter", "work queue"];
+const recipes = ["election", "lock", "discovery"];
 
 conformance({
   runner: { describe, it, beforeAll, afterAll },

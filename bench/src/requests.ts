@@ -16,11 +16,3 @@ export async function requestsServed({ kind, host, port, url }: TestServer): Pro
   const handled = metrics.matchAll(/^grpc_server_handled_total\{.*grpc_type="unary"\} (\S+)$/gm);
   return Array.from(handled, ([, count]) => Number(count)).reduce((sum, count) => sum + count, 0);
 }
-
-/** Microseconds that the server kept a core busy since it was started; only Redis tells. */
-export async function serverCpuUs({ kind, url }: TestServer): Promise<number> {
-  if (kind !== "redis") return Number.NaN;
-  const info = await ask(url, ["INFO", "cpu"]);
-  const seconds = info.matchAll(/^used_cpu_(?:user|sys):(\S+)/gm);
-  return Array.from(seconds, ([, value]) => Number(value) * 1e6).reduce((sum, value) => sum + value, 0);
-}

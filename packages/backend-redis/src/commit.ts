@@ -118,7 +118,8 @@ function flagsOf({ ephemeral, parents }: CreateOperation): string {
 
 /** The same bytes, not a copy: they belong to the backend. */
 export function bytesOf(data: Uint8Array): Buffer {
-  return data.length === 0 ? NOTHING : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  if (data.length === 0) return NOTHING;
+  return data instanceof Buffer ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 }
 
 function results(operations: readonly Operation[], reply: Reply): OperationResult[] {

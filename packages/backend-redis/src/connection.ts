@@ -1,16 +1,14 @@
+import { systemClock, within } from "@conclave/api/backend";
 import { Command, type Redis } from "ioredis";
 import { connectionLost, fromReply, isNoScript, isUnserved, replyCode, withoutCommand } from "./errors.js";
 import { connectToMaster } from "./find.js";
 import { inspect } from "./handshake.js";
 import type { RedisConfig } from "./options.js";
+import { Outgoing } from "./outgoing.js";
 import { alongside, connected } from "./raw.js";
 import type { Reply } from "./replies.js";
 import { type Argument, Request } from "./request.js";
 import { meet, type Script } from "./scripts/index.js";
-import { within } from "./within.js";
-
-/** Requests in one piece. */
-const GATHERED_AT_ONCE = 16;
 
 /**
  * Contact with one server, over one connection and, once something is watched, a second one that blocks. It is made once and
@@ -24,10 +22,10 @@ export class Connection {
   readonly broken: AbortSignal;
   readonly #base: string;
   readonly #raw: Redis;
+  readonly #outgoing: Outgoing;
   readonly #timeoutMs: number;
   readonly #breaking = new AbortController();
   #blocking: Promise<Redis> | undefined;
-  #gathered = 0;
 
   /** Connects and looks at the server. Rejects with the cause when that fails, takes too long or is aborted. */
   static async dial(
@@ -43,6 +41,7 @@ export class Connection {
     signal.addEventListener("abort", abort, { once: true });
     try {
       const run = await within(
+        systemClock,
         deadlineMs - performance.now(),
         inspect(raw, config),
         () => new Error(`no answer within ${Math.round(timeoutMs)} ms`),
@@ -50,6 +49,7 @@ export class Connection {
       signal.throwIfAborted();
       const connection = new Connection(raw, base, run, timeoutMs);
       await within(
+        systemClock,
         deadlineMs - performance.now(),
         connection.exec(meet, [run]),
         () => new Error(`no answer within ${Math.round(timeoutMs)} ms`),
@@ -70,24 +70,27 @@ export class Connection {
     this.broken = this.#breaking.signal;
     this.#base = base;
     this.#raw = raw;
+    this.#outgoing = new Outgoing(raw);
     this.#timeoutMs = timeoutMs;
     this.#follow(raw);
   }
 
-  /** Runs a script; \`name\` tells for what, to whoever looks at the server. */
-  exec(script: Script, args: readonly Argument[], name: string = script.name): Promise<Reply> {
+  /** Runs a script. Its name goes with it, for whoever looks at the server. */
+  exec(script: Script, args: readonly Argument[]): Promise<Reply> {
     if (!this.broken.aborted && !this.#isOpen) {
       // It is told of that only in a later turn; until then callers would try again and again.
       this.break(new Error("the connection ended"));
     }
     if (this.broken.aborted) return Promise.reject(connectionLost("not-applied", this.broken.reason));
-    return this.#send("evalsha", [script.sha, 1, this.#base, name, ...args]).catch((error: unknown) => {
-      if (!isNoScript(error)) throw this.#failure(error);
-      return this.#execWhole(script, args, name);
-    });
+    return this.#send("evalsha", [script.sha, 1, this.#base, script.name, ...args]).catch(
+      (error: unknown) => {
+        if (!isNoScript(error)) throw this.#failure(error);
+        return this.#execWhole(script, args);
+      },
+    );
   }
 
-  async #execWhole({ source }: Script, args: readonly Argument[], name: string): Promise<Reply> {
+  async #execWhole({ source, name }: Script, args: readonly Argument[]): Promise<Reply> {
     if (this.broken.aborted) throw connectionLost("not-applied", this.broken.reason);
     try {
       return await this.#send("eval", [source, 1, this.#base, name, ...args]);
@@ -133,30 +136,8 @@ export class Connection {
     return raw;
   }
 
-  #send(name: string, args: Argument[]): Promise<Reply> {
-    this.#gather();
-    return this.#raw.sendCommand(new Request(name, args)) as Promise<Reply>;
-  }
-
-  /**
-   * Gathers what is sent in one turn: a system call for each request costs more than the request. But not all of it, so that the
-   * server begins while there is more to come.
-   */
-  #gather(): void {
-    const { stream } = this.#raw;
-    if (this.#gathered === 0) {
-      stream.cork();
-      process.nextTick(() => this.#flush());
-    } else if (this.#gathered % GATHERED_AT_ONCE === 0) {
-      stream.uncork();
-      stream.cork();
-    }
-    this.#gathered++;
-  }
-
-  #flush(): void {
-    this.#gathered = 0;
-    this.#raw.stream.uncork();
+  #send(name: string, args: readonly Argument[]): Promise<Reply> {
+    return this.#raw.sendCommand(new Request(name, args), this.#outgoing) as Promise<Reply>;
   }
 
   #failure(error: unknown): Error {

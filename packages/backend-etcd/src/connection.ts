@@ -65,6 +65,10 @@ export class Connection implements ICallable<Connection> {
         "grpc.max_receive_message_length": -1,
         "grpc.max_send_message_length": -1,
         "grpc.client_idle_timeout_ms": 2 ** 31 - 1,
+        // A channel that is closed after a failure makes one more attempt, and what comes of it stays open with nobody to close it.
+        // So that attempt has to come at once, before the host can be back.
+        "grpc.initial_reconnect_backoff_ms": 1,
+        "grpc.max_reconnect_backoff_ms": 1,
         // Channels share a TCP connection when their options are equal: those of one connection, and no others.
         "conclave.connection": ++connections,
       },

@@ -7,7 +7,7 @@ import {
   systemClock,
 } from "@conclave/api/backend";
 import { makeAncestors } from "./create.js";
-import type { Driver } from "./driver.js";
+import type { Connection, Driver } from "./driver.js";
 import { isContactLost, reasonOf, toConclaveError } from "./errors.js";
 import { Link } from "./link.js";
 import { nativeDriver } from "./native-driver.js";
@@ -18,6 +18,7 @@ import { typescriptDriver } from "./typescript-driver.js";
 import { Watches } from "./watch.js";
 
 const CLOSE_AFTER_FAILURE_MS = 1_000;
+const CONFIGURATION = "/zookeeper/config";
 const drivers: Readonly<Record<DriverName, Driver>> = { native: nativeDriver, typescript: typescriptDriver };
 
 /** By what each driver can do. */
@@ -52,14 +53,14 @@ async function open(
   { namespace: root, observer, ...options }: OpenOptions,
 ): Promise<BackendSession> {
   const namespace = new Namespace(root);
-  const firstHost = Math.floor(Math.random() * configuration.hosts.length);
+  let session: ZooKeeperSession | undefined;
   // Only reachable through the link, which is not open yet: nothing can fire before it exists.
   const link: Link = new Link(
-    { driver, configuration, firstHost, syncPath: namespace.root },
+    { driver, configuration, syncPath: namespace.root },
     {
       disconnected: observer.disconnected,
       ended: observer.ended,
-      reconnected: () => watches.reconnected(),
+      reconnected: () => session?.reconnected(),
       fired: (kind, path) => watches.fired(kind, path),
       happened: (directory, event) => watches.happened(directory, event),
     },
@@ -67,12 +68,20 @@ async function open(
   const watches = new Watches(link, namespace);
   const openedAtMs = systemClock.now();
   const granted = await link.open(options);
-  await prepare(link, namespace, options.signal);
-  return new ZooKeeperSession({ granted, openedAtMs, clock: systemClock, link, namespace, watches });
+  const { isEnsemble } = await prepare(link, namespace, options.signal);
+  session = new ZooKeeperSession({
+    ...{ granted, openedAtMs, clock: systemClock },
+    ...{ link, namespace, watches, isEnsemble },
+  });
+  return session;
 }
 
 /** Makes the namespace, and has the session begin with all that was acknowledged before. Ends it on failure. */
-async function prepare(link: Link, namespace: Namespace, signal: AbortSignal): Promise<void> {
+async function prepare(
+  link: Link,
+  namespace: Namespace,
+  signal: AbortSignal,
+): Promise<{ readonly isEnsemble: boolean }> {
   const connection = link.require("/");
   const stop = (): void => {
     // Not waited for: the caller wants to go on.
@@ -83,8 +92,13 @@ async function prepare(link: Link, namespace: Namespace, signal: AbortSignal): P
   try {
     if (signal.aborted) stop();
     const synced = connection.sync(namespace.root);
-    const [, stat] = await Promise.all([synced, connection.exists(namespace.root, { watch: false })]);
+    const [, stat, isEnsemble] = await Promise.all([
+      synced,
+      connection.exists(namespace.root, { watch: false }),
+      isServedByEnsemble(connection),
+    ]);
     if (stat === undefined) await makeAncestors(connection, join(namespace.root, "child"));
+    return { isEnsemble };
   } catch (error) {
     if (signal.aborted) {
       throw new ConclaveError("ABORTED", "opening the session was aborted", { cause: error });
@@ -98,5 +112,19 @@ async function prepare(link: Link, namespace: Namespace, signal: AbortSignal): P
     throw toConclaveError(error, "/");
   } finally {
     signal.removeEventListener("abort", stop);
+  }
+}
+
+/**
+ * Members of an ensemble have its configuration in this node; a server that stands alone has the node and nothing in it. Before
+ * 3.5 there is none, and it may be forbidden to read: then it may be either.
+ */
+async function isServedByEnsemble(connection: Connection): Promise<boolean> {
+  try {
+    const configuration = await connection.get(CONFIGURATION, { watch: false });
+    return configuration === undefined || configuration.data.length > 0;
+  } catch (error) {
+    if (isContactLost(error)) throw error;
+    return true;
   }
 }

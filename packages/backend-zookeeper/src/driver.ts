@@ -129,6 +129,8 @@ export interface ConnectOptions extends Host {
   readonly sessionTimeoutMs: number;
   /** The session to take up again; `undefined` for a new one. */
   readonly resume: SessionKey | undefined;
+  /** The latest transaction that the session has seen: a server that has not, refuses the connection. 0: none. */
+  readonly lastZxid: bigint;
   readonly auth: readonly Auth[];
   readonly security: Security;
   /** Bounds the attempt. */

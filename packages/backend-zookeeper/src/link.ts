@@ -32,8 +32,6 @@ export interface LinkObserver {
 export interface LinkOptions {
   readonly driver: Driver;
   readonly configuration: Configuration;
-  /** Index of the host to begin with. */
-  readonly firstHost: number;
   /** Any path: what the server syncs is its whole state. */
   readonly syncPath: string;
 }
@@ -49,16 +47,19 @@ export class Link {
   readonly #observer: LinkObserver;
   readonly #waiters = new Set<Waiter>();
   readonly #stop = new AbortController();
-  #hostIndex: number;
+  readonly #hosts: readonly Host[];
+  #hostIndex = 0;
   #connection: Connection | undefined;
   #session: GrantedSession | undefined;
   #over: ConclaveError | undefined;
   #lastZxid = 0n;
+  #connectingSinceMs = 0;
 
   constructor(options: LinkOptions, observer: LinkObserver) {
     this.#options = options;
     this.#observer = observer;
-    this.#hostIndex = options.firstHost;
+    // In an order of its own, so that clients of a server that fails spread over the others.
+    this.#hosts = shuffled(options.configuration.hosts);
   }
 
   /** Opens the session. Tries each host once. */
@@ -66,7 +67,8 @@ export class Link {
     options: Pick<OpenOptions, "sessionTimeoutMs" | "connectTimeoutMs" | "signal">,
   ): Promise<GrantedSession> {
     const { sessionTimeoutMs, signal } = options;
-    const { hosts, connectTimeoutMs } = this.#options.configuration;
+    const hosts = this.#hosts;
+    const { connectTimeoutMs } = this.#options.configuration;
     const share = (SHARE_OF_CONNECT * options.connectTimeoutMs) / hosts.length;
     const timeoutMs = Math.ceil(Math.min(connectTimeoutMs, share));
     const failures: string[] = [];
@@ -118,6 +120,14 @@ export class Link {
   get lastZxid(): bigint {
     const current = this.#connection?.lastZxid ?? 0n;
     return current > this.#lastZxid ? current : this.#lastZxid;
+  }
+
+  /**
+   * When the attempt began from which the latest connection came. The session was confirmed then or later, by the server that
+   * decides when it is over.
+   */
+  get connectingSinceMs(): number {
+    return this.#connectingSinceMs;
   }
 
   /** The connection as soon as there is one. Rejects with `SESSION_LOST` if the session ends first. */
@@ -179,8 +189,10 @@ export class Link {
       },
     };
     const { host, ...rest } = options;
+    const sinceMs = systemClock.now();
     const made = await this.#options.driver.connect({
       ...rest,
+      lastZxid: this.#lastZxid,
       ...host,
       auth: this.#options.configuration.auth,
       security: this.#options.configuration.security,
@@ -188,6 +200,7 @@ export class Link {
     });
     if (closedEarly !== undefined) throw closedEarly.cause;
     connection = made;
+    this.#connectingSinceMs = sinceMs;
     return made;
   }
 
@@ -202,7 +215,7 @@ export class Link {
     const session = this.#session;
     const signal = this.#stop.signal;
     if (session === undefined) return;
-    const { hosts } = this.#options.configuration;
+    const hosts = this.#hosts;
     const timeoutMs = Math.min(LONGEST_ATTEMPT_MS, Math.max(SHORTEST_ATTEMPT_MS, session.timeoutMs / 4));
     for (let attempt = 0; !signal.aborted; attempt++) {
       try {
@@ -241,8 +254,7 @@ export class Link {
   }
 
   #nextHost(): Host {
-    const { hosts } = this.#options.configuration;
-    const host = hosts[this.#hostIndex++ % hosts.length];
+    const host = this.#hosts[this.#hostIndex++ % this.#hosts.length];
     if (host === undefined) throw new Error("no hosts");
     return host;
   }
@@ -250,4 +262,12 @@ export class Link {
 
 function name({ host, port }: Host): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+/** Fisher and Yates. */
+function shuffled<T>(values: readonly T[]): readonly T[] {
+  const rest = [...values];
+  const result: T[] = [];
+  while (rest.length > 0) result.push(...rest.splice(Math.floor(Math.random() * rest.length), 1));
+  return result;
 }

@@ -48,6 +48,7 @@ function shakeHands(
     const relay = new Relay({
       server: socket,
       sessionTimeoutMs: options.sessionTimeoutMs,
+      lastZxid: options.lastZxid,
       handshake(answer) {
         if (answer.accepted) granted = answer.session;
         else fail(new ZooKeeperError(Code.SESSIONEXPIRED, { sent: false }));

@@ -53,12 +53,22 @@ export function withGrantedTimeout(response: Buffer, timeoutMs: number): Buffer 
   return copy;
 }
 
-/** The first frame of a client, asking for another timeout; `undefined` while it is incomplete. */
-export function withRequestedTimeout(request: Buffer, timeoutMs: number): Buffer | undefined {
+export interface Requested {
+  readonly sessionTimeoutMs: number;
+  /** The latest transaction that the session has seen, over all of its connections. */
+  readonly lastZxid: bigint;
+}
+
+/** The first frame of a client, asking for something else; `undefined` while it is incomplete. */
+export function withRequested(
+  request: Buffer,
+  { sessionTimeoutMs, lastZxid }: Requested,
+): Buffer | undefined {
   if (request.length < LENGTH_BYTES || request.length < LENGTH_BYTES + request.readInt32BE(0))
     return undefined;
   const copy = Buffer.from(request);
-  copy.writeInt32BE(timeoutMs, 16);
+  copy.writeBigInt64BE(lastZxid, 8);
+  copy.writeInt32BE(sessionTimeoutMs, 16);
   return copy;
 }
 

@@ -9,7 +9,7 @@ import {
   readConnectResponse,
   unrelatedReply,
   withGrantedTimeout,
-  withRequestedTimeout,
+  withRequested,
 } from "./protocol.js";
 
 /*
@@ -34,6 +34,7 @@ export interface RelayOptions {
   /** A connection to the server. */
   readonly server: Socket;
   readonly sessionTimeoutMs: number;
+  readonly lastZxid: bigint;
   /** The server answered the handshake; its answer is on the way to the native client. */
   handshake(answer: Handshake): void;
   /** The connection is over, once. */
@@ -175,7 +176,7 @@ export class Relay {
     if (this.#ended || this.#closing?.sent === true) return;
     if (this.#request !== undefined) {
       this.#request = Buffer.concat([this.#request, chunk]);
-      const request = withRequestedTimeout(this.#request, this.#options.sessionTimeoutMs);
+      const request = withRequested(this.#request, this.#options);
       if (request === undefined) return;
       this.#request = undefined;
       this.#server.write(request);

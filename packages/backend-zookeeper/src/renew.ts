@@ -1,31 +1,24 @@
-import { type Clock, ConclaveError } from "@conclave/api/backend";
-import type { Connection } from "./driver.js";
-import { isContactLost, toConclaveError } from "./errors.js";
+import { ConclaveError } from "@conclave/api/backend";
+import { toConclaveError } from "./errors.js";
+import { HeardByLeader } from "./heard-by-leader.js";
+import { HeardByServer } from "./heard-by-server.js";
+import type { Hearing, HearingOptions } from "./hearing.js";
 import type { Link } from "./link.js";
 
-/** Of the session's timeout: an acknowledgement of something that was sent longer ago calls for another. */
-const RECENT_SHARE = 1 / 3;
-
-export interface RenewalOptions {
+export interface RenewalOptions extends HearingOptions {
   readonly link: Link;
-  readonly clock: Clock;
-  /** Of a node that is read to be heard. */
-  readonly path: string;
-  /** As granted. */
-  readonly sessionTimeoutMs: number;
+  /** Several servers: the one that answers need not be the one that decides when the session is over. */
+  readonly isEnsemble: boolean;
 }
 
-/**
- * Lets the server hear from the session. Everything that the server answers renews it there, so that nothing is sent where the
- * driver tells of answers and there was one lately; otherwise a node is read.
- */
+/** Renews the session, within a time or not at all. */
 export class Renewals {
   readonly #options: RenewalOptions;
-  /** What was reported last: the same answer does not renew twice. */
-  #reportedMs = Number.NEGATIVE_INFINITY;
+  readonly #hearing: Hearing;
 
   constructor(options: RenewalOptions) {
     this.#options = options;
+    this.#hearing = options.isEnsemble ? new HeardByLeader(options) : new HeardByServer(options);
   }
 
   async renew(timeoutMs: number): Promise<number> {
@@ -39,18 +32,7 @@ export class Renewals {
       link.replaceConnection(cause);
     });
     try {
-      for (;;) {
-        const connection = await link.connected(abort.signal);
-        try {
-          const sentAtMs = await this.#heard(connection);
-          if (abort.signal.aborted) throw abort.signal.reason;
-          this.#reportedMs = Math.max(this.#reportedMs, sentAtMs);
-          return sentAtMs;
-        } catch (error) {
-          if (abort.signal.aborted || !isContactLost(error)) throw error;
-        }
-        await connectionGone();
-      }
+      return await this.#hearing.heard(abort.signal);
     } catch (error) {
       throw toConclaveError(abort.signal.aborted ? abort.signal.reason : error, "/");
     } finally {
@@ -58,21 +40,11 @@ export class Renewals {
     }
   }
 
-  /** When what the server has acknowledged was sent. */
-  async #heard(connection: Connection): Promise<number> {
-    const { clock, path, sessionTimeoutMs } = this.#options;
-    const { acknowledgedMs } = connection;
-    const nowMs = clock.now();
-    if (acknowledgedMs !== undefined) {
-      const isRecent = acknowledgedMs > nowMs - sessionTimeoutMs * RECENT_SHARE;
-      if (isRecent && acknowledgedMs > this.#reportedMs) return acknowledgedMs;
-    }
-    await connection.exists(path, { watch: false });
-    return Math.max(nowMs, connection.acknowledgedMs ?? nowMs);
+  reconnected(): void {
+    this.#hearing.reconnected();
   }
-}
 
-/** A request may fail a moment before the link hears that its connection is over. */
-function connectionGone(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  stop(): void {
+    this.#hearing.stop();
+  }
 }

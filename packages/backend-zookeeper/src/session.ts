@@ -39,6 +39,8 @@ export interface SessionParts {
   readonly link: Link;
   readonly namespace: Namespace;
   readonly watches: Watches;
+  /** See `RenewalOptions`. */
+  readonly isEnsemble: boolean;
 }
 
 /** A session of ZooKeeper's, over however many connections it takes. */
@@ -68,6 +70,7 @@ export class ZooKeeperSession implements BackendSession {
       clock: parts.clock,
       path: parts.namespace.root,
       sessionTimeoutMs: parts.granted.timeoutMs,
+      isEnsemble: parts.isEnsemble,
     });
     this.#reads = new Reads(parts.link, parts.namespace);
     this.#commits = new Commits(parts.link, parts.namespace);
@@ -122,8 +125,15 @@ export class ZooKeeperSession implements BackendSession {
     return this.#watches.watchChildNodes(path, sink);
   }
 
+  /** There is another connection. */
+  reconnected(): void {
+    this.#watches.reconnected();
+    this.#renewals.reconnected();
+  }
+
   async close(): Promise<void> {
     this.#watches.stopAll();
+    this.#renewals.stop();
     const limitMs = Math.min(LONGEST_CLOSE_MS, this.timeoutMs);
     const deadline = this.#clock.now() + limitMs;
     const abort = new AbortController();
@@ -146,6 +156,7 @@ export class ZooKeeperSession implements BackendSession {
 
   abandon(): void {
     this.#watches.stopAll();
+    this.#renewals.stop();
     this.#link.abandon(new ConclaveError("SESSION_LOST", "the session was given up"));
   }
 }

@@ -49,6 +49,7 @@ export const typescriptDriver: Driver = {
         port: options.port,
         sessionTimeoutMs: options.sessionTimeoutMs,
         ...(options.resume === undefined ? {} : { resume: toClientKey(options.resume) }),
+        lastZxid: options.lastZxid,
         auth: options.auth,
         ...(sasl === undefined ? {} : { sasl }),
         ...(tls === undefined ? {} : { tls }),

@@ -1,5 +1,6 @@
 import { expireSession } from "@conclave/backend-zookeeper/testing";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { startFrameProxy } from "./frame-proxy.js";
 import { collect, create, openSession, setUpProxied } from "./support.js";
 
 const at = setUpProxied();
@@ -34,6 +35,27 @@ test("SES-7 a black hole shorter than the timeout costs neither the session nor 
   await session.renew(1_000);
   await vi.waitUntil(() => sink.states.at(-1)?.version === 1);
   expect(ends).toEqual([]);
+});
+
+test("READ-1 each new connection says what the session has seen", async () => {
+  const between = await startFrameProxy(at.server.url);
+  onTestFinished(() => between.close());
+  const { session, disconnections } = await openSession(between.url);
+  const [made] = await session.commit([create("/seen")], undefined);
+  expect(made).toMatchObject({ path: "/seen" });
+  const node = await session.get("/seen", { linearizable: true });
+  between.onRequest = ({ cut }) => {
+    cut();
+    return "drop";
+  };
+  await expect(session.get("/seen", { linearizable: false })).rejects.toMatchObject({
+    code: "CONNECTION_LOST",
+  });
+  between.onRequest = () => "forward";
+  await session.renew(1_500);
+  expect(disconnections).toHaveLength(1);
+  expect(between.seen[0]).toBe(0n);
+  expect(between.seen.at(-1)).toBeGreaterThanOrEqual(node?.modRevision ?? 1n << 62n);
 });
 
 test("silence is noticed within the timeout, without anybody renewing", async () => {

@@ -18,6 +18,7 @@ async function connect(driver: Driver, options: Partial<ConnectOptions> = {}) {
     port: server.port,
     sessionTimeoutMs: 2_000,
     resume: undefined,
+    lastZxid: 0n,
     auth: [],
     security: { tls: undefined, sasl: undefined, acl: undefined },
     timeoutMs: 5_000,
@@ -94,6 +95,15 @@ describe.each(provableDrivers())("%s driver", (name) => {
     expect(stat?.ephemeralOwner).toBe(session.id);
     await again.connection.closeSession(5_000);
     await expect(connect(driver, { resume: session })).rejects.toMatchObject({ code: -112, sent: false });
+  });
+
+  test("a server that has not seen what the session has, refuses the connection", async () => {
+    const { connection } = await connect(driver);
+    const { session, lastZxid } = connection;
+    connection.drop(new Error("enough"));
+    const attempt = connect(driver, { resume: session, lastZxid: lastZxid + 1_000_000n });
+    await expect(attempt).rejects.toThrow(/closed the connection without an answer/);
+    await connect(driver, { resume: session, lastZxid });
   });
 
   test("codes come through, absence is no error of a read", async () => {

@@ -40,6 +40,8 @@ export interface FrameProxy {
   readonly url: string;
   onRequest: Handler;
   onReply: Handler;
+  /** The latest transaction that the client of each connection said to have seen. */
+  readonly seen: readonly bigint[];
   /** New connections are closed at once. */
   refusing: boolean;
   close(): void;
@@ -48,6 +50,7 @@ export interface FrameProxy {
 export async function startFrameProxy(url: string): Promise<FrameProxy> {
   const [host = "127.0.0.1", port] = url.split(":");
   const open = new Set<() => void>();
+  const seen: bigint[] = [];
   const server = createServer((client) => {
     if (proxy.refusing) {
       client.destroy();
@@ -68,15 +71,20 @@ export async function startFrameProxy(url: string): Promise<FrameProxy> {
     }
     const opcodes = new Map<number, number>();
     let last: number | undefined;
-    pipeFrames(client, upstream, (bytes) => {
+    const greet = (handshake: Buffer) => seen.push(handshake.readBigInt64BE(8));
+    pipeFrames(client, upstream, greet, (bytes) => {
       const previous = last;
       const asked = bytes.readInt32BE(8);
       last = richer.get(asked) ?? asked;
       opcodes.set(bytes.readInt32BE(4), last);
       return proxy.onRequest({ bytes, opcode: last, previous, cut });
     });
-    pipeFrames(upstream, client, (bytes) =>
-      proxy.onReply({ bytes, opcode: opcodes.get(bytes.readInt32BE(4)), previous: undefined, cut }),
+    pipeFrames(
+      upstream,
+      client,
+      () => {},
+      (bytes) =>
+        proxy.onReply({ bytes, opcode: opcodes.get(bytes.readInt32BE(4)), previous: undefined, cut }),
     );
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -84,6 +92,7 @@ export async function startFrameProxy(url: string): Promise<FrameProxy> {
     url: `127.0.0.1:${Object(server.address()).port}`,
     onRequest: () => "forward",
     onReply: () => "forward",
+    seen,
     refusing: false,
     close() {
       server.close();
@@ -93,7 +102,12 @@ export async function startFrameProxy(url: string): Promise<FrameProxy> {
   return proxy;
 }
 
-function pipeFrames(from: Socket, to: Socket, handle: (frame: Buffer) => ReturnType<Handler>): void {
+function pipeFrames(
+  from: Socket,
+  to: Socket,
+  greet: (handshake: Buffer) => void,
+  handle: (frame: Buffer) => ReturnType<Handler>,
+): void {
   let buffered = Buffer.alloc(0);
   let greeted = false;
   // One after the other: what is behind a frame waits for what becomes of it.
@@ -105,6 +119,7 @@ function pipeFrames(from: Socket, to: Socket, handle: (frame: Buffer) => ReturnT
       buffered = buffered.subarray(frame.length);
       const handshake = !greeted;
       greeted = true;
+      if (handshake) greet(frame);
       turn = turn.then(async () => {
         const verdict = handshake ? "forward" : await handle(frame);
         if (verdict !== "drop" && to.writable) to.write(verdict === "forward" ? frame : verdict);

@@ -74,7 +74,7 @@ export const etcd: ServerKind<"etcd", EtcdOptions> = {
   }),
 };
 
-function timing(options: EtcdOptions): string[] {
+export function timing(options: EtcdOptions): string[] {
   return [
     ...["--heartbeat-interval", String(options.heartbeatIntervalMs ?? 20)],
     ...["--election-timeout", String(options.electionTimeoutMs ?? 200)],
@@ -83,7 +83,7 @@ function timing(options: EtcdOptions): string[] {
   ];
 }
 
-async function json(response: Response): Promise<Record<string, unknown>> {
+export async function json(response: Response): Promise<Record<string, unknown>> {
   const text = await response.text();
   if (!response.ok) throw new Error(`HTTP ${response.status}: ${text.slice(0, 200)}`);
   const value: unknown = JSON.parse(text);

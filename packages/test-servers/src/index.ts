@@ -2,6 +2,7 @@ export { answerCalls, hangUp, notifyParent, RemoteError } from "./calls.js";
 export { remoteControl, type ServedControl, serveControl } from "./control.js";
 export { addonMissing, type EnsureReport, ensureInstalled } from "./ensure.js";
 export type { EtcdOptions } from "./etcd.js";
+export { type EtcdCluster, startEtcdCluster } from "./etcd-cluster.js";
 export { freePort } from "./ports.js";
 export type { Exit } from "./process.js";
 export { type FaultProxy, type ProxyOptions, startProxy, type Traffic } from "./proxy.js";
@@ -24,3 +25,8 @@ export {
   startZooKeeper,
 } from "./start.js";
 export { fourLetterWord, type ZooKeeperOptions } from "./zookeeper.js";
+export {
+  startZooKeeperEnsemble,
+  type ZooKeeperEnsemble,
+  type ZooKeeperEnsembleOptions,
+} from "./zookeeper-ensemble.js";

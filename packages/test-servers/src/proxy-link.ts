@@ -4,6 +4,8 @@ import { type Direction, Flow, type Weather } from "./proxy-flow.js";
 export interface LinkOptions {
   readonly client: Socket;
   readonly target: { readonly host: string; readonly port: number };
+  /** How long to go on trying while the target refuses. */
+  readonly connectWithinMs: number;
   readonly weather: Weather;
   /** Called before bytes from the server are taken on; `true` drops them and cuts the connection. */
   readonly dropsReply: (link: Link, chunk: Buffer) => boolean;
@@ -12,6 +14,8 @@ export interface LinkOptions {
   readonly onClosed: (link: Link) => void;
 }
 
+const RETRY_MS = 20;
+
 /** One connection through the proxy: the client's socket, the server's, and a flow each way. */
 export class Link {
   readonly #options: LinkOptions;
@@ -19,6 +23,7 @@ export class Link {
   readonly #toServer: Flow;
   #server: Socket | undefined;
   #toClient: Flow | undefined;
+  #retry: NodeJS.Timeout | undefined;
   #silent = false;
   #closed = false;
 
@@ -46,7 +51,10 @@ export class Link {
   weatherChanged(): void {
     if (this.#closed || this.#silent) return;
     // Behind a black hole the server doesn't even learn that somebody connects.
-    if (this.#server === undefined && !this.#options.weather.held.toServer) this.#connect();
+    const isWanted = this.#server === undefined && this.#retry === undefined;
+    if (isWanted && !this.#options.weather.held.toServer) {
+      this.#connect(performance.now() + this.#options.connectWithinMs);
+    }
     this.#toServer.pump();
     this.#toClient?.pump();
   }
@@ -69,13 +77,22 @@ export class Link {
     this.#client.resume();
   }
 
-  #connect(): void {
+  #connect(untilMs: number): void {
     const server = connect({ ...this.#options.target, allowHalfOpen: true, noDelay: true });
     this.#server = server;
     const { weather, onForwarded } = this.#options;
     const toClient = new Flow(server, "toClient", weather, (bytes) => onForwarded("toClient", bytes));
     this.#toClient = toClient;
     server.once("connect", () => this.#toServer.connect(server));
+    server.once("error", ({ code }: NodeJS.ErrnoException) => {
+      if (code !== "ECONNREFUSED" || this.#closed || performance.now() >= untilMs) return;
+      server.removeAllListeners();
+      this.#server = undefined;
+      this.#retry = setTimeout(() => {
+        this.#retry = undefined;
+        if (!this.#closed && !this.#silent) this.#connect(untilMs);
+      }, RETRY_MS);
+    });
     server.on("data", (chunk: Buffer) => {
       if (this.#silent || this.#closed) return;
       if (this.#options.dropsReply(this, chunk)) this.cut();
@@ -107,6 +124,7 @@ export class Link {
   #finish(): void {
     if (this.#closed) return;
     this.#closed = true;
+    clearTimeout(this.#retry);
     this.#toServer.close();
     this.#toClient?.close();
     this.#options.onClosed(this);

@@ -7,6 +7,8 @@ import { Replies, type ReplyMatch } from "./proxy-replies.js";
 export interface ProxyOptions {
   /** Where to forward to. With `url` (as a `TestServer` has it), the proxy's `url` takes the same form. */
   readonly target: { readonly host: string; readonly port: number; readonly url?: string };
+  /** How long a client is kept waiting while the target refuses connections, before its own is closed. Default 0. */
+  readonly connectWithinMs?: number;
 }
 
 /** Numbers since the proxy's start. */
@@ -62,7 +64,7 @@ export interface FaultProxy {
 const HOST = "127.0.0.1";
 
 export async function startProxy(options: ProxyOptions): Promise<FaultProxy> {
-  const { target } = options;
+  const { target, connectWithinMs = 0 } = options;
   const port = await freePort();
   const links = new Set<Link>();
   const replies = new Replies();
@@ -78,6 +80,7 @@ export async function startProxy(options: ProxyOptions): Promise<FaultProxy> {
       new Link({
         client,
         target,
+        connectWithinMs,
         weather,
         onRequest: (link, chunk) => replies.request(link, chunk),
         dropsReply: (link, chunk) => replies.drops(link, chunk),

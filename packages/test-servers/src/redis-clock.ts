@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { temporaryFolder } from "./folders.js";
 import { isCI } from "./interop/register.js";
 import { type RedisOptions, redis } from "./redis.js";
-import { startMember } from "./redis-group.js";
+import { startMember } from "./group.js";
 import type { ServerKind, TestServer } from "./server.js";
 
 /** A Redis whose wall clock is ours to set; its monotonic clock goes on as it is. */

@@ -7,7 +7,7 @@ import {
   portOf,
   type RedisGroup,
   type RedisGroupOptions,
-  startMember,
+  startRedisMember,
   stopAll,
   untilAnswered,
 } from "./redis-group.js";
@@ -34,7 +34,7 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
   const all: TestServer<"redis">[] = [];
   return formed(all, async (add) => {
     const count = withReplicas ? 2 * MASTERS : MASTERS;
-    for (let i = 0; i < count; i++) await add(startMember(clustered, member));
+    for (let i = 0; i < count; i++) await add(startRedisMember(clustered, member));
     const [masters, replicas] = [all.slice(0, MASTERS), all.slice(MASTERS)];
     for (const [i, master] of masters.entries()) {
       const from = Math.floor((SLOTS * i) / MASTERS);

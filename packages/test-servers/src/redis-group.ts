@@ -1,15 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { startBinary } from "./binary.js";
-import { type RedisOptions, redis } from "./redis.js";
+import { startMember } from "./group.js";
+import type { RedisOptions } from "./redis.js";
 import { ask } from "./redis-ask.js";
 import type { ServerKind, TestServer } from "./server.js";
 
-/** Several Redis servers that belong together. */
-export interface RedisGroup {
-  /** For clients: the addresses of all that they may ask, separated by commas. */
-  readonly url: string;
-  stop(): Promise<void>;
-}
+export { formed, type ServerGroup as RedisGroup, stopAll } from "./group.js";
 
 export interface RedisGroupOptions extends RedisOptions {
   /**
@@ -21,17 +16,12 @@ export interface RedisGroupOptions extends RedisOptions {
 
 const READY_WITHIN_MS = 30_000;
 
-/** Starts one of a group, always as a process of this machine: those of a group must reach each other. */
-export function startMember<Kind extends string>(
-  plain: ServerKind<Kind, RedisOptions>,
+/** Starts one of a group. */
+export function startRedisMember<Kind extends string>(
+  kind: ServerKind<Kind, RedisOptions>,
   { tls, ...options }: RedisGroupOptions,
 ): Promise<TestServer<Kind>> {
-  const kind = tls === undefined ? plain : secured(plain, tls);
-  const binary = kind.findBinary();
-  if (binary === undefined) {
-    throw new Error(`There is no redis-server: apt-get install ${redis.debianPackages.join(" ")}`);
-  }
-  return startBinary(kind, binary, options);
+  return startMember(tls === undefined ? kind : secured(kind, tls), options);
 }
 
 /** With one port more, for TLS. */
@@ -96,25 +86,4 @@ export async function untilAnswered(
     }
     await delay(50);
   }
-}
-
-/** Runs the steps that make a group of servers started; stops them all if one fails. */
-export async function formed<T>(
-  servers: TestServer[],
-  form: (add: <S extends TestServer>(starting: Promise<S>) => Promise<S>) => Promise<T>,
-): Promise<T> {
-  try {
-    return await form(async (starting) => {
-      const server = await starting;
-      servers.push(server);
-      return server;
-    });
-  } catch (error) {
-    await stopAll(servers);
-    throw error;
-  }
-}
-
-export async function stopAll(servers: readonly TestServer[]): Promise<void> {
-  await Promise.all(servers.map((server) => server.stop()));
 }

@@ -8,7 +8,7 @@ import {
   portOf,
   type RedisGroup,
   type RedisGroupOptions,
-  startMember,
+  startRedisMember,
   stopAll,
   untilAnswered,
 } from "./redis-group.js";
@@ -38,14 +38,14 @@ export async function startRedisSentinels(options: RedisSentinelsOptions = {}): 
   const watcher = { ...member, config: sentinelConfig };
   const all: TestServer[] = [];
   return formed(all, async (add) => {
-    const first = await add(startMember(redis, member));
+    const first = await add(startRedisMember(redis, member));
     const port = portOf(first, member);
     const config = { ...member.config, replicaof: `127.0.0.1 ${port}` };
-    const second = await add(startMember(redis, { ...member, config }));
+    const second = await add(startRedisMember(redis, { ...member, config }));
     const servers = [first, second];
     await untilAnswered(first, ["INFO", "replication"], /state=online/);
     const sentinels: TestServer<"redis-sentinel">[] = [];
-    for (let i = 0; i < 3; i++) sentinels.push(await add(startMember(watching(port), watcher)));
+    for (let i = 0; i < 3; i++) sentinels.push(await add(startRedisMember(watching(port), watcher)));
     for (const sentinel of sentinels) {
       await untilAnswered(sentinel, ["SENTINEL", "SENTINELS", NAME], /^\*2\r\n/);
       await untilAnswered(sentinel, ["SENTINEL", "REPLICAS", NAME], /^\*1\r\n/);

@@ -19,6 +19,8 @@ export interface ZooKeeperOptions extends StartOptions {
 
 const JARS = "/usr/share/java";
 const NEEDED = ["zookeeper", "zookeeper-jute", "slf4j-api", "slf4j-simple"];
+/** As ZooKeeper's own script starts it: alone, or as one of several, as its configuration says. */
+const MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
 /** Used only by features that a standalone server may be asked for in `config`. */
 const OPTIONAL = [
   ...["netty-handler", "netty-transport", "netty-common", "netty-buffer", "netty-codec", "netty-resolver"],
@@ -76,7 +78,7 @@ export const zookeeper: ServerKind<"zookeeper", ZooKeeperOptions> = {
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
             "-Dzookeeper.preAllocSize=4096",
             ...(options.jvmArgs ?? []),
-            ...["-cp", classPath, "org.apache.zookeeper.server.ZooKeeperServerMain", config],
+            ...["-cp", classPath, MAIN, config],
           ],
         };
       },

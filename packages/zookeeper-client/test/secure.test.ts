@@ -213,7 +213,7 @@ describe("with SASL", () => {
   const sasl = { mechanism: "DIGEST-MD5", username: "bob", password: "the-secret-of-bob" } as const;
 
   test("a client is known by its name, on each connection", async () => {
-    const client = await openClient(server.url, { sasl });
+    const client = await openClient(server.url, { sasl, sessionTimeoutMs: 20_000 });
     expect(await client.whoAmI()).toContainEqual({ scheme: "sasl", id: "bob" });
     const acl = [{ permissions: Permission.ALL, scheme: "sasl", id: "bob" }];
     await client.create("/of-bob", nothing, { acl });

@@ -29,8 +29,10 @@ export interface BackendSession {
   /**
    * Renews the session, waiting for the connection if there is none. Resolves, on the store's acknowledgement, with
    * the time at which the acknowledged request was sent. Where every request renews the session at the store, it may be
-   * one that was acknowledged before this call, but none of which an earlier call has told. Rejects with `CONNECTION_LOST` after `timeoutMs`, and then
-   * gives up the connection that did not answer, so that a half-open one is replaced.
+   * one that was acknowledged before this call, but none of which an earlier call has told. Where the server that
+   * answers is not the one that decides when the session is over, only what shows that the latter has heard counts.
+   * Rejects with `CONNECTION_LOST` after `timeoutMs`, and then gives up the connection that did not answer, so that a
+   * half-open one is replaced.
    */
   renew(timeoutMs: number): Promise<number>;
 

@@ -216,9 +216,13 @@ export class Link {
     const signal = this.#stop.signal;
     if (session === undefined) return;
     const hosts = this.#hosts;
-    const timeoutMs = Math.min(LONGEST_ATTEMPT_MS, Math.max(SHORTEST_ATTEMPT_MS, session.timeoutMs / 4));
+    // Each host gets its turn in the quarter of the timeout that is left after a silence.
+    const shareMs = Math.max(SHORTEST_ATTEMPT_MS, session.timeoutMs / 4 / hosts.length);
     for (let attempt = 0; !signal.aborted; attempt++) {
+      const round = Math.floor(attempt / hosts.length);
       try {
+        // Where none answered in time, they are far away or busy.
+        const timeoutMs = Math.min(LONGEST_ATTEMPT_MS, shareMs * 2 ** round);
         const host = this.#nextHost();
         const connection = await this.#connect({
           host,
@@ -233,7 +237,6 @@ export class Link {
       } catch (error) {
         if (signal.aborted) return;
         if (ZooKeeperError.is(error, Code.SESSIONEXPIRED)) return this.#expired(error);
-        const round = Math.floor(attempt / hosts.length);
         const pauseMs = Math.min(LONGEST_PAUSE_MS, session.timeoutMs / 10, FIRST_PAUSE_MS * 2 ** round);
         await pause(systemClock, pauseMs * (0.5 + Math.random() / 2), signal);
       }

@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "./folders.js";
+import { startMember } from "./group.js";
 import { isCI } from "./interop/register.js";
 import { type RedisOptions, redis } from "./redis.js";
-import { startMember } from "./group.js";
 import type { ServerKind, TestServer } from "./server.js";
 
 /** A Redis whose wall clock is ours to set; its monotonic clock goes on as it is. */

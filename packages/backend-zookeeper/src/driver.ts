@@ -178,6 +178,8 @@ export interface Connection {
    * driver does not tell.
    */
   readonly acknowledgedMs: number | undefined;
+  /** Requests that wait for their reply. */
+  readonly pendingRequests: number;
   /** Makes the server catch up with the leader before it answers what is asked after this call. */
   sync(path: string): Promise<void>;
   /** Ends the session at the server, and the connection. */

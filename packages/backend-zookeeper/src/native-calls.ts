@@ -13,6 +13,11 @@ export class NativeCalls {
     return this.#ended;
   }
 
+  /** Calls that wait for their answer. */
+  get pending(): number {
+    return this.#inFlight.size;
+  }
+
   end(): void {
     this.#ended = true;
   }

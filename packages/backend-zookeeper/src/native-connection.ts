@@ -78,6 +78,10 @@ export class NativeConnection implements Connection {
     return this.#relay.lastZxid;
   }
 
+  get pendingRequests(): number {
+    return this.#calls.pending;
+  }
+
   exists(path: string, { watch }: WatchOption): Promise<Stat | undefined> {
     return this.#calls.read((done) => {
       const set = watch && !this.#standing.data.has(path);

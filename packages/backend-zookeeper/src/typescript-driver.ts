@@ -86,6 +86,10 @@ class TypescriptConnection implements Connection {
     return this.#connection.lastZxid;
   }
 
+  get pendingRequests(): number {
+    return this.#connection.pendingRequests;
+  }
+
   get acknowledgedMs(): number {
     return this.#connection.lastAckSentAtMs;
   }

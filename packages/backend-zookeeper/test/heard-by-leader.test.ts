@@ -2,38 +2,12 @@ import { expect, test } from "vitest";
 import type { Connection } from "../src/driver.js";
 import { Code, ZooKeeperError } from "../src/errors.js";
 import { HeardByLeader } from "../src/heard-by-leader.js";
+import { ManualClock, settled } from "./manual-clock.js";
 
 /* In a time of its own: what a sync proves, and when one is sent. */
 
 const sessionTimeoutMs = 4_000;
 const quarterMs = sessionTimeoutMs / 4;
-
-class ManualClock {
-  #nowMs = 0;
-  readonly #due = new Map<() => void, number>();
-
-  get pending(): number {
-    return this.#due.size;
-  }
-
-  now(): number {
-    return this.#nowMs;
-  }
-
-  schedule(delayMs: number, run: () => void): () => void {
-    const entry = () => run();
-    this.#due.set(entry, this.#nowMs + delayMs);
-    return () => this.#due.delete(entry);
-  }
-
-  async to(atMs: number): Promise<void> {
-    this.#nowMs = atMs;
-    for (const [run, dueMs] of [...this.#due]) {
-      if (dueMs <= atMs && this.#due.delete(run)) run();
-    }
-    await settled();
-  }
-}
 
 interface Sync {
   resolve(): void;
@@ -89,10 +63,6 @@ async function setUp() {
       await settled();
     },
   };
-}
-
-async function settled(): Promise<void> {
-  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 test("SES-3 a sync is sent in each quarter of the timeout, and its answer proves the one before, not itself", async () => {

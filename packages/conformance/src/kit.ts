@@ -54,7 +54,7 @@ export class Kit {
     this.onCleanup(async () => {
       await test.link?.heal();
       await test.close();
-    }, "heal() and close() of a client of the target");
+    }, "heal() and close() of a client of the target (has the backend let go of its connections?)");
     return test;
   }
 

@@ -116,6 +116,7 @@ async function refused(
       () => undefined,
       (reason: unknown) => reason,
     );
+    ok(error !== undefined, `${what} of a dead session was answered, and not refused`);
     ok(ConclaveError.is(error), `${what} of a dead session: ${String(error)}`);
     if (error.code === "CONNECTION_LOST") return isOver();
     ok(codes.includes(error.code), `${what} of a dead session: ${error.code}, ${error.message}`);

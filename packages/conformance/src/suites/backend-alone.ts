@@ -165,14 +165,14 @@ export const backendAlone = suite("the backend alone", (test) => {
       await kit.until("the backend reports the disconnection", soonMs(kit), bare.wasDisconnected);
       const set = { type: "set", path: "/target", data, ifVersion: undefined } as const;
       const calls = {
-        get: session.get("/target", linearizable),
-        children: session.children("/", linearizable),
-        set: session.commit([set], undefined),
-        "ephemeral create": session.commit([creation("/late", { ephemeral: true })], undefined),
-        enqueue: session.enqueue("/line", { label: "lock", data }, { label: undefined, limit: 1 }),
+        get: () => session.get("/target", linearizable),
+        children: () => session.children("/", linearizable),
+        set: () => session.commit([set], undefined),
+        "ephemeral create": () => session.commit([creation("/late", { ephemeral: true })], undefined),
+        enqueue: () => session.enqueue("/line", { label: "lock", data }, { label: undefined, limit: 1 }),
       };
       for (const [what, call] of Object.entries(calls)) {
-        const rejection = rejects(call, "CONNECTION_LOST", "not-applied");
+        const rejection = rejects(call(), "CONNECTION_LOST", "not-applied");
         await kit.within(`${what} refused`, soonMs(kit), rejection).catch((error: Error) => {
           throw new Error(`${what} without contact: ${error.message}`, { cause: error });
         });

@@ -1,19 +1,8 @@
 import type { BarrierRound, Coordinator } from "@conclave/api";
 import { describe, expect, test } from "vitest";
-import { type Client, memoryStore, range, refusing, stateOf } from "./support.js";
+import { type Client, memoryStore, randomFrom, range, refusing, stateOf } from "./support.js";
 
 const path = "/b";
-
-/** Numbers from 0 to 1 that are the same in each run (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 /** One stay at the barrier, from the call of `enter` on. */
 interface Stay {

@@ -1,6 +1,6 @@
 import { ConclaveError, type Coordinator, type Hold } from "@conclave/api";
 import { describe, expect, test } from "vitest";
-import { type Client, memoryStore, range } from "./support.js";
+import { type Client, memoryStore, randomFrom, range } from "./support.js";
 
 type Mode = "alone" | "shared";
 
@@ -52,17 +52,6 @@ const recipes: readonly Recipe[] = [
       held(await coordinator.semaphore(path, { permits: 3 }).acquire(options), "shared"),
   },
 ];
-
-/** Numbers from 0 to 1 that are the same in each run (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 const passing = ["TIMEOUT", "SESSION_LOST", "NOT_HELD", "CLOSED", "CONNECTION_LOST"];
 

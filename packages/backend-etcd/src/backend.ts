@@ -5,13 +5,14 @@ import {
   ConclaveError,
   type OpenOptions,
   systemClock,
+  unlessAborted,
+  within,
 } from "@conclave/api/backend";
 import { Connection } from "./connection.js";
 import { accessDenied, reasonOf } from "./errors.js";
 import { Keys } from "./keys.js";
 import { checkOptions, type EtcdConfig, type EtcdHost, type EtcdOptions } from "./options.js";
 import { EtcdSession, type Granted } from "./session.js";
-import { within } from "./within.js";
 
 /** How long an attempt that is given up may take to undo what it did at the store. */
 const CLEANUP_MS = 1_000;
@@ -71,15 +72,29 @@ async function openAt(
   const granting = grant(connection, keys, lease, options);
   try {
     const granted = await within(
+      systemClock,
       deadlineMs - systemClock.now(),
-      unlessAborted(granting, options.signal),
+      unlessAborted(options.signal, granting),
       () => new Error(`no answer within ${timeoutMs} ms`),
     );
-    return new EtcdSession(config, connection, keys, granted, options.observer);
+    const dial = redial(config, host, granted.timeoutMs);
+    return new EtcdSession(connection, dial, keys, granted, options.observer);
   } catch (error) {
     void undo(connection, granting, lease);
     throw error;
   }
+}
+
+/** Connects to the hosts in turn, beginning with the one after `last`. */
+function redial(config: EtcdConfig, last: EtcdHost, sessionTimeoutMs: number) {
+  const { hosts, connectTimeoutMs } = config;
+  // A host that doesn't answer must leave time for the others before the session is lost.
+  const timeoutMs = Math.min(connectTimeoutMs, sessionTimeoutMs / 3 / hosts.length);
+  let at = hosts.indexOf(last);
+  return (signal: AbortSignal): Promise<Connection> => {
+    at = (at + 1) % hosts.length;
+    return Connection.dial(config, hosts[at] ?? last, timeoutMs, signal);
+  };
 }
 
 async function grant(
@@ -116,7 +131,7 @@ async function grant(
 async function undo(connection: Connection, granting: Promise<unknown>, lease: string): Promise<void> {
   const revoke = granting.catch(() => {}).then(() => connection.lease.leaseRevoke({ ID: lease }));
   try {
-    await within(CLEANUP_MS, revoke, () => new Error("etcd did not answer"));
+    await within(systemClock, CLEANUP_MS, revoke, () => new Error("etcd did not answer"));
   } catch {
     // Out of reach, or never granted: nothing is left, or it ends by itself.
   } finally {
@@ -128,15 +143,6 @@ async function undo(connection: Connection, granting: Promise<unknown>, lease: s
 function newLease(): string {
   const id = randomBytes(8).readBigUInt64BE() >> 1n;
   return (id === 0n ? 1n : id).toString();
-}
-
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const abort = (): void => reject(aborted(signal));
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }
 
 function aborted(signal: AbortSignal): ConclaveError {

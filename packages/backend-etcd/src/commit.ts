@@ -1,4 +1,10 @@
-import { ConclaveError, type Guard, type Operation, type OperationResult } from "@conclave/api/backend";
+import {
+  ConclaveError,
+  type Guard,
+  type Operation,
+  type OperationResult,
+  unknownOutcome,
+} from "@conclave/api/backend";
 import type { IRequestOp, ITxnResponse } from "etcd3";
 import { emptyNode, isCreate, judge, MAX_ATTEMPTS } from "./ancestors.js";
 import { storeError } from "./errors.js";
@@ -7,7 +13,7 @@ import { sequenceOf, sequentialSuffix } from "./names.js";
 import { type Plan, plan } from "./plan.js";
 import { Receipts } from "./receipts.js";
 import type { Snapshot } from "./snapshot.js";
-import { type Store, unknown } from "./store.js";
+import type { Store } from "./store.js";
 
 /** Commits operations: one Txn, a second one when ancestors are missing that may be made. */
 export class Commits {
@@ -65,7 +71,7 @@ export class Commits {
     const clear = receipt === undefined ? [] : this.#receipts.takeSettled();
     const all = [...missing.map(emptyNode), ...operations];
     const txn = plan(keys, owner, all, { guard, alsoRead, receipt, clear });
-    const { response, lost } = await this.#send(txn, receipt).catch((error: unknown) => {
+    const { reply: response, lost } = await this.#send(txn, receipt).catch((error: unknown) => {
       this.#receipts.settle(clear);
       throw error;
     });
@@ -94,13 +100,13 @@ export class Commits {
         }),
       );
     } catch (error) {
-      throw unknown(error);
+      throw unknownOutcome(error);
     }
   }
 
-  async #send(txn: Plan, receipt: Buffer | undefined): Promise<{ response: ITxnResponse; lost: boolean }> {
+  async #send(txn: Plan, receipt: Buffer | undefined): ReturnType<Store["txnUntilAnswered"]> {
     const { request } = txn;
-    if (receipt === undefined) return { response: await this.#store.txn(request), lost: false };
+    if (receipt === undefined) return { reply: await this.#store.txn(request), lost: false };
     // Only where there is no receipt: one that is there says "done", and must go on saying so.
     const forestall: IRequestOp = {
       request_txn: {

@@ -1,11 +1,12 @@
-import type {
-  CreateOperation,
-  LineEntry,
-  LineNode,
-  LookAhead,
-  Neighbour,
-  Standing,
-  Ticket,
+import {
+  type CreateOperation,
+  type LineEntry,
+  type LineNode,
+  type LookAhead,
+  type Neighbour,
+  type Standing,
+  type Ticket,
+  unknownOutcome,
 } from "@conclave/api/backend";
 import type { ICompare, IKeyValue, IRangeResponse } from "etcd3";
 import { emptyNode, judge, MAX_ATTEMPTS } from "./ancestors.js";
@@ -15,7 +16,7 @@ import { labelOf, labelPrefix, lineEntryName } from "./names.js";
 import { plan } from "./plan.js";
 import { toNode } from "./reads.js";
 import { Receipts } from "./receipts.js";
-import { type Store, unknown } from "./store.js";
+import type { Store } from "./store.js";
 
 /** Keys that are read beyond those asked for, since some may not count: a few are cheaper than a second request. */
 const SLACK = 8;
@@ -67,7 +68,7 @@ export class Lines {
         success: [forestall, ...txn.success],
         failure: [...(request.failure ?? []), forestall],
       };
-      const { response, lost } = await this.#store.txnUntilAnswered(txn, again);
+      const { reply: response, lost } = await this.#store.txnUntilAnswered(txn, again);
       if (response.succeeded) {
         const createRevision = BigInt(response.header.revision);
         const newestFound = response.responses.at(-1)?.response_range;
@@ -83,7 +84,7 @@ export class Lines {
       const found = snapshot.node(path);
       if (found !== undefined) return this.#foundAgain(line, path, found.createRevision, look);
       const { refusal, makeable } = judge(snapshot, owner, [own], undefined);
-      if (refusal !== undefined) throw lost ? unknown(refusal) : refusal;
+      if (refusal !== undefined) throw lost ? unknownOutcome(refusal) : refusal;
       missing = makeable;
     }
     throw storeError(`Ancestors of ${line} are deleted again and again by others`);
@@ -159,7 +160,7 @@ export class Lines {
     const ticket = { line, path, createRevision, ahead: [], followed: true };
     // Until it is answered: nobody but the caller of this knows of the entry, and could take it out of the line.
     const standing = await this.#store.answered(() => this.standing(ticket, look));
-    if (!standing.present) throw unknown(new Error(`${path} was deleted`));
+    if (!standing.present) throw unknownOutcome(new Error(`${path} was deleted`));
     return { ...ticket, ahead: standing.ahead };
   }
 

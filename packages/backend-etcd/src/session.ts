@@ -18,7 +18,7 @@ import type {
   StopWatch,
   Ticket,
 } from "@conclave/api/backend";
-import { ConclaveError, systemClock } from "@conclave/api/backend";
+import { ConclaveError, Link, systemClock } from "@conclave/api/backend";
 import { Commits } from "./commit.js";
 import type { Connection } from "./connection.js";
 import { connectionLost, sessionLost } from "./errors.js";
@@ -26,12 +26,9 @@ import { followChildNames, followChildNodes, followNode } from "./followers.js";
 import { KeepAlive } from "./keepalive.js";
 import type { Keys } from "./keys.js";
 import { Lines } from "./line.js";
-import { Link } from "./link.js";
-import type { EtcdConfig } from "./options.js";
 import { listChildren, readNode, toChild, toChildNode } from "./reads.js";
 import { Store } from "./store.js";
 import { Watches } from "./watch.js";
-import { within } from "./within.js";
 
 /** How long `close` tries to end the session at the store, which ends it by itself after the timeout. */
 const MAX_CLOSE_MS = 2_000;
@@ -53,7 +50,7 @@ export class EtcdSession implements BackendSession {
   readonly #lease: string;
   readonly #keys: Keys;
   readonly #observer: SessionObserver;
-  readonly #link: Link;
+  readonly #link: Link<Connection>;
   readonly #watches = new Watches();
   readonly #commits: Commits;
   readonly #lines: Lines;
@@ -63,8 +60,9 @@ export class EtcdSession implements BackendSession {
   #closing: Promise<void> | undefined;
 
   constructor(
-    config: EtcdConfig,
     connection: Connection,
+    /** Connects to one host after another. */
+    dial: (signal: AbortSignal) => Promise<Connection>,
     keys: Keys,
     granted: Granted,
     observer: SessionObserver,
@@ -75,41 +73,34 @@ export class EtcdSession implements BackendSession {
     this.#lease = granted.lease;
     this.#keys = keys;
     this.#observer = observer;
-    this.#link = new Link(config, granted.timeoutMs, connection, {
-      up: (next) => this.#attach(next),
+    this.#link = new Link({
+      clock: systemClock,
+      first: connection,
+      dial,
+      up: (next) => this.#watches.attach(next),
       down: (cause) => {
         this.#watches.detach();
-        if (!this.#abandoned && this.#closing === undefined) this.#observer.disconnected(cause);
+        if (this.#closing === undefined) this.#observer.disconnected(cause);
       },
+      lost: connectionLost,
     });
     const owner = { sessionKey: keys.session(granted.id), lease: granted.lease };
     const store = new Store(keys, owner, granted.id, this.#link);
     this.#commits = new Commits(store);
     this.#lines = new Lines(store);
-    this.#attach(connection);
+    this.#watches.attach(connection);
     this.#watches.follow(this.#followSessionKey(owner.sessionKey, granted.revision));
   }
 
   async renew(timeoutMs: number): Promise<number> {
-    const deadline = systemClock.now() + timeoutMs;
-    const connection = await this.#link.whenUp(timeoutMs);
-    let keepAlive = this.#keepAlive;
-    if (keepAlive === undefined || keepAlive.connection !== connection) {
-      keepAlive = new KeepAlive(connection, this.#lease);
-      this.#keepAlive = keepAlive;
-    }
-    let sentAt = systemClock.now();
-    const reply = keepAlive.renew(() => {
-      sentAt = systemClock.now();
-    });
-    const ttl = await within(deadline - systemClock.now(), reply, () => {
-      const cause = new Error(`no answer to a renewal within ${timeoutMs} ms`);
-      connection.break(cause);
-      return connectionLost("unknown", cause);
-    });
-    this.#link.answered();
+    let sentAtMs = 0;
+    const ttl = await this.#link.ask(timeoutMs, (connection) =>
+      this.#keepAliveOn(connection).renew(() => {
+        sentAtMs = systemClock.now();
+      }),
+    );
     if (ttl <= 0) throw this.#over(sessionLost());
-    return sentAt;
+    return sentAtMs;
   }
 
   async get(path: string, _options: ReadOptions): Promise<Node | undefined> {
@@ -179,25 +170,9 @@ export class EtcdSession implements BackendSession {
     if (this.#abandoned) return;
     this.#watches.close();
     const limitMs = Math.min(MAX_CLOSE_MS, this.timeoutMs);
-    // Repeated: to revoke a lease twice is to revoke it once. A connection that doesn't answer is replaced.
-    const revoke = async (): Promise<void> => {
-      for (;;) {
-        const connection = await this.#link.whenUp(limitMs);
-        const answer = connection.lease.leaseRevoke({ ID: this.#lease });
-        try {
-          await within(limitMs / 2, answer, () => {
-            const cause = new Error("etcd did not answer");
-            connection.break(cause);
-            return connectionLost("unknown", cause);
-          });
-          return;
-        } catch (error) {
-          if (this.#abandoned || !ConclaveError.is(error, "CONNECTION_LOST")) throw error;
-        }
-      }
-    };
     try {
-      await within(limitMs, revoke(), () => new Error("etcd did not answer"));
+      // To revoke a lease twice is to revoke it once.
+      await this.#link.insist(limitMs, (connection) => connection.lease.leaseRevoke({ ID: this.#lease }));
     } catch {
       // Out of reach, or over already: the lease ends by itself.
     } finally {
@@ -205,8 +180,9 @@ export class EtcdSession implements BackendSession {
     }
   }
 
-  #attach(connection: Connection): void {
-    this.#watches.attach(connection);
+  #keepAliveOn(connection: Connection): KeepAlive {
+    if (this.#keepAlive?.connection !== connection) this.#keepAlive = new KeepAlive(connection, this.#lease);
+    return this.#keepAlive;
   }
 
   /** Reports the end of the session once, as soon as its key is deleted, whoever deletes it. */

@@ -1,7 +1,7 @@
-import { ConclaveError } from "@conclave/api/backend";
+import { type Link, readUntilAnswered, writeUntilAnswered } from "@conclave/api/backend";
 import type { IRangeRequest, IRangeResponse, ITxnRequest, ITxnResponse } from "etcd3";
+import type { Connection } from "./connection.js";
 import type { Keys } from "./keys.js";
-import type { Link } from "./link.js";
 import type { Owner } from "./plan.js";
 
 /** The store as one session sees it: where its keys are, who it is, and requests that are sent once. */
@@ -9,9 +9,9 @@ export class Store {
   readonly keys: Keys;
   readonly owner: Owner;
   readonly sessionId: string;
-  readonly #link: Link;
+  readonly #link: Link<Connection>;
 
-  constructor(keys: Keys, owner: Owner, sessionId: string, link: Link) {
+  constructor(keys: Keys, owner: Owner, sessionId: string, link: Link<Connection>) {
     this.keys = keys;
     this.owner = owner;
     this.sessionId = sessionId;
@@ -27,43 +27,18 @@ export class Store {
   }
 
   /** Repeats a read until it is answered. Rejects when the session is over, or with what the store refuses. */
-  async answered<T>(read: () => Promise<T>): Promise<T> {
-    for (;;) {
-      try {
-        return await read();
-      } catch (error) {
-        if (!ConclaveError.is(error, "CONNECTION_LOST")) throw error;
-      }
-      await this.#link.whenUp();
-    }
+  answered<T>(read: () => Promise<T>): Promise<T> {
+    return readUntilAnswered(this.#link, read);
   }
 
   /**
    * Sends a Txn, and when its reply is lost `again`, until a reply comes. Their compares must let only one of them
    * take effect, once. `lost` tells that the reply is to a repetition: an earlier sending may have taken effect.
    */
-  async txnUntilAnswered(
+  txnUntilAnswered(
     request: ITxnRequest,
     again: ITxnRequest,
-  ): Promise<{ response: ITxnResponse; lost: boolean }> {
-    for (let lost = false; ; lost = true) {
-      try {
-        return { response: await this.txn(lost ? again : request), lost };
-      } catch (error) {
-        const mayHaveHappened = lost || (ConclaveError.is(error) && error.outcome === "unknown");
-        if (!mayHaveHappened) throw error;
-        if (!ConclaveError.is(error, "CONNECTION_LOST")) throw unknown(error);
-      }
-      await this.#link.whenUp().catch((error: unknown) => {
-        throw unknown(error);
-      });
-    }
+  ): Promise<{ readonly reply: ITxnResponse; readonly lost: boolean }> {
+    return writeUntilAnswered(this.#link, (repeated) => this.txn(repeated ? again : request));
   }
-}
-
-/** For a call whose first request may have taken effect, whatever became of the second. */
-export function unknown(cause: unknown): ConclaveError {
-  const code = ConclaveError.is(cause, "SESSION_LOST") ? "SESSION_LOST" : "CONNECTION_LOST";
-  const message = "Contact with etcd broke, and what became of the call can't be told";
-  return new ConclaveError(code, message, { outcome: "unknown", cause });
 }

@@ -6,6 +6,8 @@ import {
   ConclaveError,
   type OpenOptions,
   systemClock,
+  unlessAborted,
+  within,
 } from "@conclave/api/backend";
 import { Connection } from "./connection.js";
 import { fromReply, reasonOf, replyCode } from "./errors.js";
@@ -15,7 +17,6 @@ import { numberAt } from "./replies.js";
 import { Revisions } from "./revisions.js";
 import { end, open } from "./scripts/index.js";
 import { type Granted, RedisSession } from "./session.js";
-import { within } from "./within.js";
 
 /** How long an attempt that is given up may take to undo what it did at the store. */
 const CLEANUP_MS = 1_000;
@@ -75,8 +76,9 @@ async function openSession(
     const opening = openAt(connection, { id, base, timeoutMs: sessionTimeoutMs }, revisions);
     try {
       const granted = await within(
+        systemClock,
         deadlineMs - systemClock.now(),
-        unlessAborted(opening, options.signal),
+        unlessAborted(options.signal, opening),
         () => new Error(`no answer within ${timeoutMs} ms`),
       );
       return new RedisSession(connection, dial, granted, revisions, options.observer);
@@ -104,7 +106,7 @@ async function openAt(
 /** Ends a session after a failed attempt. Its id is ours, so even one that was not acknowledged. */
 async function undo(connection: Connection, id: string): Promise<void> {
   try {
-    await within(CLEANUP_MS, connection.exec(end, [id]), () => new Error("no answer"));
+    await within(systemClock, CLEANUP_MS, connection.exec(end, [id]), () => new Error("no answer"));
   } catch {
     // Out of reach, or never opened: nothing is left, or it ends by itself.
   } finally {
@@ -140,15 +142,6 @@ function placeOf({ topology }: RedisConfig): string {
       return topology.type === "sentinel" ? `the master ${topology.name} by ${hosts}` : hosts;
     }
   }
-}
-
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const abort = (): void => reject(aborted(signal));
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }
 
 function aborted(signal: AbortSignal): ConclaveError {

@@ -1,3 +1,4 @@
+import { systemClock, within } from "@conclave/api/backend";
 import { Command, type Redis } from "ioredis";
 import { connectionLost, fromReply, isNoScript, isUnserved, replyCode, withoutCommand } from "./errors.js";
 import { connectToMaster } from "./find.js";
@@ -8,7 +9,6 @@ import { alongside, connected } from "./raw.js";
 import type { Reply } from "./replies.js";
 import { type Argument, Request } from "./request.js";
 import { meet, type Script } from "./scripts/index.js";
-import { within } from "./within.js";
 
 /**
  * Contact with one server, over one connection and, once something is watched, a second one that blocks. It is made once and
@@ -41,6 +41,7 @@ export class Connection {
     signal.addEventListener("abort", abort, { once: true });
     try {
       const run = await within(
+        systemClock,
         deadlineMs - performance.now(),
         inspect(raw, config),
         () => new Error(`no answer within ${Math.round(timeoutMs)} ms`),
@@ -48,6 +49,7 @@ export class Connection {
       signal.throwIfAborted();
       const connection = new Connection(raw, base, run, timeoutMs);
       await within(
+        systemClock,
         deadlineMs - performance.now(),
         connection.exec(meet, [run]),
         () => new Error(`no answer within ${Math.round(timeoutMs)} ms`),

@@ -71,13 +71,6 @@ export function storeError(message: string, details: ErrorDetails = {}): Conclav
   return new ConclaveError("STORE_ERROR", message, details);
 }
 
-/** For a call whose first request may have taken effect, whatever became of the second. */
-export function unknown(cause: unknown): ConclaveError {
-  const code = ConclaveError.is(cause, "SESSION_LOST") ? "SESSION_LOST" : "CONNECTION_LOST";
-  const message = "Contact with Redis broke, and what became of the call can't be told";
-  return new ConclaveError(code, message, { outcome: "unknown", cause });
-}
-
 /** A server that must not be used, or that is not the one asked for. */
 export function unfit(message: string): Error {
   return new Error(message);

@@ -1,7 +1,6 @@
 import type { LineEntry, LineNode, LookAhead, Neighbour, Standing, Ticket } from "@conclave/api/backend";
-import { ConclaveError } from "@conclave/api/backend";
+import { unknownOutcome } from "@conclave/api/backend";
 import { bytesOf, refusal } from "./commit.js";
-import { unknown } from "./errors.js";
 import { childPath, nameOf } from "./keys.js";
 import { labelOf, lineEntryName } from "./names.js";
 import type { Receipts } from "./receipts.js";
@@ -60,10 +59,9 @@ export class Lines {
 
   /** After a lost reply: who was ahead then may be gone, and the entry itself too. */
   async #foundAgain(ticket: Ticket, look: LookAhead): Promise<Ticket> {
-    const standing = await this.standing(ticket, look).catch((error: unknown) => {
-      throw ConclaveError.is(error, "CONNECTION_LOST") ? unknown(error) : error;
-    });
-    if (!standing.present) throw unknown(new Error(`${ticket.path} was deleted`));
+    // Until it is answered: nobody but the caller of this knows of the entry, and could take it out of the line.
+    const standing = await this.#store.answered(() => this.standing(ticket, look));
+    if (!standing.present) throw unknownOutcome(new Error(`${ticket.path} was deleted`));
     return { ...ticket, ahead: standing.ahead };
   }
 }

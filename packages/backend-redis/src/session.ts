@@ -18,13 +18,12 @@ import type {
   StopWatch,
   Ticket,
 } from "@conclave/api/backend";
-import { ConclaveError, systemClock } from "@conclave/api/backend";
+import { type ConclaveError, Link, systemClock } from "@conclave/api/backend";
 import { Commits } from "./commit.js";
 import type { Connection } from "./connection.js";
 import { connectionLost, sessionLost } from "./errors.js";
 import { followChildNames, followChildNodes, followNode } from "./followers.js";
 import { Lines } from "./line.js";
-import { type Dial, Link } from "./link.js";
 import { Reaper } from "./reaper.js";
 import { Receipts } from "./receipts.js";
 import { childNodesIn, namesIn, nodeIn, numberAt } from "./replies.js";
@@ -32,7 +31,6 @@ import type { Revisions } from "./revisions.js";
 import { children, end, get, reap, renew } from "./scripts/index.js";
 import { Store } from "./store.js";
 import { Watches } from "./watch.js";
-import { within } from "./within.js";
 
 /** How long `close` tries to end the session at the store, which ends it by itself after the timeout. */
 const MAX_CLOSE_MS = 2_000;
@@ -52,7 +50,7 @@ export class RedisSession implements BackendSession {
   readonly timeoutMs: number;
   readonly openedAtMs: number;
   readonly #observer: SessionObserver;
-  readonly #link: Link;
+  readonly #link: Link<Connection>;
   readonly #store: Store;
   readonly #watches: Watches;
   readonly #reaper: Reaper;
@@ -64,7 +62,8 @@ export class RedisSession implements BackendSession {
 
   constructor(
     connection: Connection,
-    dial: Dial,
+    /** Finds the server anew, which may be another one by now, and connects. */
+    dial: (signal: AbortSignal) => Promise<Connection>,
     granted: Granted,
     revisions: Revisions,
     observer: SessionObserver,
@@ -82,12 +81,16 @@ export class RedisSession implements BackendSession {
       firstDue: (inMs) => this.#reaper.known(inMs),
       alsoDue: (inMs) => this.#reaper.alsoDue(inMs),
     });
-    this.#link = new Link(connection, dial, {
+    this.#link = new Link({
+      clock: systemClock,
+      first: connection,
+      dial,
       up: (next) => this.#watches.attach(next),
       down: (cause) => {
         this.#watches.detach();
-        if (!this.#abandoned && this.#closing === undefined) this.#observer.disconnected(cause);
+        if (this.#closing === undefined) this.#observer.disconnected(cause);
       },
+      lost: connectionLost,
     });
     // Where the store has gone back, what it holds must not outlive it: the tokens that it would give could have been given before.
     this.#store = new Store(granted.id, this.#link, revisions, (error) => void this.#over(error));
@@ -99,16 +102,11 @@ export class RedisSession implements BackendSession {
   }
 
   async renew(timeoutMs: number): Promise<number> {
-    const deadlineMs = systemClock.now() + timeoutMs;
-    const connection = await this.#link.whenUp(timeoutMs);
-    const sentAtMs = systemClock.now();
-    const answer = connection.exec(renew, [this.id, this.timeoutMs, this.#watches.position]);
-    const reply = await within(deadlineMs - sentAtMs, answer, () => {
-      const cause = new Error(`no answer to a renewal within ${Math.round(timeoutMs)} ms`);
-      connection.break(cause);
-      return connectionLost("unknown", cause);
+    let sentAtMs = 0;
+    const reply = await this.#link.ask(timeoutMs, (connection) => {
+      sentAtMs = systemClock.now();
+      return connection.exec(renew, [this.id, this.timeoutMs, this.#watches.position]);
     });
-    this.#link.answered();
     if (reply[0] === -1) throw this.#over(sessionLost());
     this.#reaper.known(numberAt(reply, 1));
     return sentAtMs;
@@ -177,7 +175,7 @@ export class RedisSession implements BackendSession {
     this.#watches.close();
     const limitMs = Math.min(MAX_CLOSE_MS, this.timeoutMs);
     try {
-      await within(limitMs, this.#endAtStore(limitMs), () => new Error("Redis did not answer"));
+      await this.#link.insist(limitMs, (connection) => this.#endAt(connection));
     } catch {
       // Out of reach, or over already: the session ends by itself.
     } finally {
@@ -185,20 +183,11 @@ export class RedisSession implements BackendSession {
     }
   }
 
-  /** Repeated: to end a session twice is to end it once. A connection that doesn't answer is replaced. */
-  async #endAtStore(limitMs: number): Promise<void> {
+  /** Piece by piece. To end a session twice is to end it once. */
+  async #endAt(connection: Connection): Promise<void> {
     for (;;) {
-      const connection = await this.#link.whenUp(limitMs);
-      try {
-        const reply = await within(limitMs / 2, connection.exec(end, [this.id]), () => {
-          const cause = new Error("Redis did not answer");
-          connection.break(cause);
-          return connectionLost("unknown", cause);
-        });
-        if (reply[0] === 0) return;
-      } catch (error) {
-        if (this.#abandoned || !ConclaveError.is(error, "CONNECTION_LOST")) throw error;
-      }
+      const reply = await connection.exec(end, [this.id]);
+      if (reply[0] === 0) return;
     }
   }
 

@@ -1,6 +1,6 @@
-import { ConclaveError } from "@conclave/api/backend";
-import { sessionLost, unknown } from "./errors.js";
-import type { Link } from "./link.js";
+import { ConclaveError, type Link, readUntilAnswered, writeUntilAnswered } from "@conclave/api/backend";
+import type { Connection } from "./connection.js";
+import { sessionLost } from "./errors.js";
 import { numberAt, type Reply } from "./replies.js";
 import type { Argument } from "./request.js";
 import type { Revisions } from "./revisions.js";
@@ -11,12 +11,17 @@ const NO_SESSION = -1;
 /** The store as one session sees it: who it is, and requests that are sent once. */
 export class Store {
   readonly sessionId: string;
-  readonly #link: Link;
+  readonly #link: Link<Connection>;
   readonly #revisions: Revisions;
   /** The session is over, by what the store said. */
   readonly #over: (error: ConclaveError) => void;
 
-  constructor(sessionId: string, link: Link, revisions: Revisions, over: (error: ConclaveError) => void) {
+  constructor(
+    sessionId: string,
+    link: Link<Connection>,
+    revisions: Revisions,
+    over: (error: ConclaveError) => void,
+  ) {
     this.sessionId = sessionId;
     this.#link = link;
     this.#revisions = revisions;
@@ -26,6 +31,11 @@ export class Store {
   /** Runs a script that changes nothing. */
   async read(script: Script, args: readonly Argument[]): Promise<Reply> {
     return this.#admitted(await this.#link.connection.exec(script, args));
+  }
+
+  /** Repeats a read until it is answered. Rejects when the session is over, or with what the store refuses. */
+  answered<T>(read: () => Promise<T>): Promise<T> {
+    return readUntilAnswered(this.#link, read);
   }
 
   /** Runs a script that makes a commit and replies 0 and its revision, or a refusal. */
@@ -40,22 +50,11 @@ export class Store {
    * Runs a script that makes a commit, and when the reply is lost runs it again, until a reply comes. Its receipt lets only one
    * of these take effect, once. `lost` tells that the reply is to a repetition.
    */
-  async writeUntilAnswered(
+  writeUntilAnswered(
     script: Script,
     args: (again: boolean) => readonly Argument[],
   ): Promise<{ reply: Reply; lost: boolean }> {
-    for (let lost = false; ; lost = true) {
-      try {
-        return { reply: await this.write(script, args(lost)), lost };
-      } catch (error) {
-        const mayHaveHappened = lost || (ConclaveError.is(error) && error.outcome === "unknown");
-        if (!mayHaveHappened) throw error;
-        if (!ConclaveError.is(error, "CONNECTION_LOST")) throw lost ? unknown(error) : error;
-      }
-      await this.#link.whenUp().catch((error: unknown) => {
-        throw unknown(error);
-      });
-    }
+    return writeUntilAnswered(this.#link, (again) => this.write(script, args(again)));
   }
 
   #checkRevision(revision: number, atSending: number): void {
@@ -66,6 +65,7 @@ export class Store {
       throw error;
     }
   }
+
   #admitted(reply: Reply): Reply {
     if (reply[0] !== NO_SESSION) return reply;
     const error = sessionLost();

@@ -1,4 +1,4 @@
-import { ConclaveError } from "@conclave/api/backend";
+import { ConclaveError, systemClock, within } from "@conclave/api/backend";
 import type { Connection } from "./connection.js";
 import { type Entry, fieldsOf, idOf, streamsIn, toEntry } from "./entries.js";
 import type { Follower } from "./followers.js";
@@ -6,7 +6,6 @@ import { parentOf } from "./keys.js";
 import { numberAt, textAt } from "./replies.js";
 import { attach, unwatch, watch } from "./scripts/index.js";
 import { concerns, Subscription } from "./subscription.js";
-import { within } from "./within.js";
 
 const RETRY_DELAY_MS = 100;
 
@@ -187,6 +186,7 @@ export class Watches {
         [due, dueId],
       ]);
       const reply = await within(
+        systemClock,
         blockMs + timeoutMs / 3,
         connection.read(blockMs, streams),
         () => new Error("no answer to a blocking read"),

@@ -40,7 +40,7 @@ async function createGuarded(link: Link, transaction: Transaction): Promise<Oper
     return { path, stat: undefined };
   };
   // The transaction makes the parents by itself.
-  const creation = { path, data, ephemeral, sequential, tag, parents: false };
+  const creation = { path, data, ephemeral, sequential, tag, parents: false, repeatable: false };
   try {
     const found = await create(link, creation, send);
     return result ?? transaction.created(operation, found.path);

@@ -75,7 +75,7 @@ export class Commits {
     try {
       const made = await create(
         this.#link,
-        { path, data, ephemeral, sequential, parents, tag },
+        { path, data, ephemeral, sequential, parents, tag, repeatable: false },
         (connection) => connection.create({ path, data, ephemeral, sequential }),
         // Sent again, it is another write: the guard may have gone meanwhile.
         async () => guard && this.#judge(guard),

@@ -19,6 +19,8 @@ export interface Creation extends CreateRequest {
   readonly parents: boolean;
   /** Part of the name of a sequential node that no other node has. */
   readonly tag: string | undefined;
+  /** It does no harm to make the node a second time, where others deleted the first one before anybody here could hear of it. */
+  readonly repeatable: boolean;
 }
 
 /** Sends the request on a connection; lets callers pipeline others behind it. */
@@ -35,6 +37,9 @@ export async function create(
   send: SendCreate,
   beforeRepeat: () => Promise<void> = async () => {},
 ): Promise<Created> {
+  if (!creation.ephemeral && !creation.sequential) {
+    return createOnce(link.require(creation.path), creation, send);
+  }
   return inCompany(link, [creation.path], (company) =>
     createKnowing(company, link, creation, send, beforeRepeat),
   );
@@ -94,14 +99,13 @@ async function createKnowing(
   send: SendCreate,
   beforeRepeat: () => Promise<void>,
 ): Promise<Created> {
-  const resolvable = creation.ephemeral || creation.sequential;
   let connection = link.require(creation.path);
   const zxidBefore = link.lastZxid;
   for (;;) {
     try {
       return await createOnce(connection, creation, send);
     } catch (error) {
-      if (!resolvable || !isOutcomeUnknown(error)) throw error;
+      if (!isOutcomeUnknown(error)) throw error;
     }
     for (;;) {
       connection = await reconnected(link, creation.path);
@@ -179,9 +183,9 @@ export async function reconnected(link: Link, path: string): Promise<Connection>
   }
 }
 
-const undecided = Symbol("somebody made the node, and nobody can tell who");
+const undecided = Symbol("nobody can tell who made the node, or whether it was made and deleted");
 
-/** Looks for the node that the lost request may have made; `undefined` when it is certain that there is none. */
+/** Looks for the node that the lost request may have made; `undefined` when it may be made now. */
 async function find(
   connection: Connection,
   creation: Creation,
@@ -193,12 +197,25 @@ async function find(
     const parent = parentOf(path);
     const names = await connection.children(parent, { watch: false });
     const name = names?.find((candidate) => candidate.includes(tag));
-    return name === undefined ? undefined : { path: join(parent, name), stat: undefined };
+    return name === undefined
+      ? missing(connection, creation, zxidBefore)
+      : { path: join(parent, name), stat: undefined };
   }
   const stat = await connection.exists(path, { watch: false });
-  if (stat === undefined) return undefined;
+  if (stat === undefined) return missing(connection, creation, zxidBefore);
   if (stat.czxid <= zxidBefore) throw new ZooKeeperError(Code.NODEEXISTS, { sent: true });
   if (stat.ephemeralOwner === connection.session.id && !company.crowded) return { path, stat };
   // Made during the call by another one: after ours was deleted, or before ours was tried.
   return undecided;
+}
+
+/** The node is not there: it never was, if nothing has come or gone beside it since before the request was sent. */
+async function missing(
+  connection: Connection,
+  { path, repeatable }: Creation,
+  zxidBefore: bigint,
+): Promise<typeof undecided | undefined> {
+  if (repeatable) return undefined;
+  const parent = await connection.exists(parentOf(path), { watch: false });
+  return parent !== undefined && parent.pzxid <= zxidBefore ? undefined : undecided;
 }

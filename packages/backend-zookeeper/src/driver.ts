@@ -32,6 +32,8 @@ export interface Stat {
   readonly version: number;
   readonly czxid: bigint;
   readonly mzxid: bigint;
+  /** Of the latest change of its list of children. */
+  readonly pzxid: bigint;
   /** Session id in hex; `undefined` for a persistent node. */
   readonly ephemeralOwner: string | undefined;
 }

@@ -37,9 +37,10 @@ export class Lines {
     const tag = randomUUID();
     const path = join(parent, entryNamePrefix(entry.label, tag));
     const request = { path, data: entry.data, ephemeral: true, sequential: true } as const;
+    const creation = { ...request, parents: true, tag, repeatable: true };
     let listing: Promise<readonly string[] | undefined> | undefined;
     try {
-      const own = await create(this.#link, { ...request, parents: true, tag }, (connection) => {
+      const own = await create(this.#link, creation, (connection) => {
         const made = connection.create(request);
         // Sent together: the reply to the second shows the line just after we joined it.
         listing = connection.children(parent, { watch: false });

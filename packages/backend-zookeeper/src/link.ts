@@ -1,4 +1,4 @@
-import { ConclaveError, type OpenOptions } from "@conclave/api/backend";
+import { ConclaveError, type OpenOptions, pause, systemClock } from "@conclave/api/backend";
 import type {
   Connection,
   ConnectionObserver,
@@ -222,7 +222,7 @@ export class Link {
         if (ZooKeeperError.is(error, Code.SESSIONEXPIRED)) return this.#expired(error);
         const round = Math.floor(attempt / hosts.length);
         const pauseMs = Math.min(LONGEST_PAUSE_MS, session.timeoutMs / 10, FIRST_PAUSE_MS * 2 ** round);
-        await pause(pauseMs * (0.5 + Math.random() / 2), signal);
+        await pause(systemClock, pauseMs * (0.5 + Math.random() / 2), signal);
       }
     }
   }
@@ -250,17 +250,4 @@ export class Link {
 
 function name({ host, port }: Host): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const finish = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", finish);
-      resolve();
-    };
-    const timer = setTimeout(finish, ms);
-    signal.addEventListener("abort", finish);
-    if (signal.aborted) finish();
-  });
 }

@@ -259,6 +259,7 @@ function toStat(stat: NativeStat): Stat {
     version: stat.version,
     czxid: BigInt(stat.czxid),
     mzxid: BigInt(stat.mzxid),
+    pzxid: BigInt(stat.pzxid),
     ephemeralOwner: stat.ephemeralOwner === "0" ? undefined : stat.ephemeralOwner,
   };
 }

@@ -4,6 +4,7 @@ import { ConclaveError } from "@conclave/api/backend";
 export interface NativeStat {
   readonly czxid: number;
   readonly mzxid: number;
+  readonly pzxid: number;
   readonly version: number;
   /** Session id in hex, `"0"` for none. */
   readonly ephemeralOwner: string;

@@ -188,11 +188,12 @@ function toClientKey({ id, password }: SessionKey): { readonly id: bigint; reado
   return { id: BigInt(`0x${id}`), password: Buffer.from(password, "hex") };
 }
 
-function toStat({ version, czxid, mzxid, ephemeralOwner }: ClientStat): Stat {
+function toStat({ version, czxid, mzxid, pzxid, ephemeralOwner }: ClientStat): Stat {
   return {
     version,
     czxid,
     mzxid,
+    pzxid,
     ephemeralOwner: ephemeralOwner === 0n ? undefined : ephemeralOwner.toString(16),
   };
 }

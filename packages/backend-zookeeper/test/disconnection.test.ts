@@ -1,24 +1,14 @@
 import { expireSession } from "@conclave/backend-zookeeper/testing";
-import { type FaultProxy, startProxy, startZooKeeper, type TestServer } from "@conclave/test-servers";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
-import { collect, create, openSession } from "./support.js";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { collect, create, openSession, setUpProxied } from "./support.js";
 
-let server: TestServer;
-let proxy: FaultProxy;
-beforeAll(async () => {
-  server = await startZooKeeper();
-});
-afterAll(() => server.stop());
-beforeEach(async () => {
-  proxy = await startProxy({ target: server });
-});
-afterEach(() => proxy.close());
+const at = setUpProxied();
 
 test("SES-7 a half-open connection is replaced when a renewal goes unanswered; the session goes on", async () => {
-  const { session, disconnections, ends } = await openSession(proxy.url);
+  const { session, disconnections, ends } = await openSession(at.proxy.url);
   await session.commit([create("/kept", { ephemeral: true })], undefined);
   await session.renew(1_500);
-  proxy.halfOpen();
+  at.proxy.halfOpen();
   await expect(session.renew(200)).rejects.toMatchObject({ code: "CONNECTION_LOST" });
   await session.renew(1_500);
   expect((await session.get("/kept", { linearizable: true }))?.ephemeralOwner).toBe(session.id);
@@ -27,47 +17,47 @@ test("SES-7 a half-open connection is replaced when a renewal goes unanswered; t
 });
 
 test("SES-7 a black hole shorter than the timeout costs neither the session nor its watches", async () => {
-  const { session, ends } = await openSession(proxy.url);
-  const { session: other } = await openSession(server.url);
+  const { session, ends } = await openSession(at.proxy.url);
+  const { session: other } = await openSession(at.server.url);
   await session.commit([create("/watched", { ephemeral: true })], undefined);
   const sink = collect();
   session.watchNode("/watched", sink);
   await vi.waitUntil(() => sink.states.length === 1);
   await session.renew(1_500);
-  proxy.blackHole();
+  at.proxy.blackHole();
   await expect(session.renew(500)).rejects.toMatchObject({ code: "CONNECTION_LOST" });
   await other.commit(
     [{ type: "set", path: "/watched", data: new Uint8Array(1), ifVersion: undefined }],
     undefined,
   );
-  proxy.heal();
+  at.proxy.heal();
   await session.renew(1_000);
   await vi.waitUntil(() => sink.states.at(-1)?.version === 1);
   expect(ends).toEqual([]);
 });
 
 test("silence is noticed within the timeout, without anybody renewing", async () => {
-  const { disconnections, ends, session } = await openSession(proxy.url);
-  proxy.blackHole();
+  const { disconnections, ends, session } = await openSession(at.proxy.url);
+  at.proxy.blackHole();
   await vi.waitUntil(() => disconnections.length === 1, { timeout: 5_000 });
   expect(disconnections[0]).toMatchObject({ message: expect.stringMatching(/no answer for|was silent for/) });
   // Longer than the timeout: the server's verdict comes with the next contact.
   await vi.waitUntil(async () => (await sessionsOfServer()).includes(session.id) === false, {
     timeout: 10_000,
   });
-  proxy.heal();
+  at.proxy.heal();
   await vi.waitUntil(() => ends.length === 1, { timeout: 5_000 });
   await expect(session.get("/", { linearizable: false })).rejects.toMatchObject({ code: "SESSION_LOST" });
 });
 
 async function sessionsOfServer(): Promise<string> {
   const { fourLetterWord } = await import("@conclave/test-servers");
-  return fourLetterWord(server.host, server.port, "dump", 2_000);
+  return fourLetterWord(at.server.host, at.server.port, "dump", 2_000);
 }
 
 test("without contact calls reject at once, not applied, and nothing is sent later", async () => {
-  const { session, disconnections } = await openSession(proxy.url);
-  await proxy.refuse();
+  const { session, disconnections } = await openSession(at.proxy.url);
+  await at.proxy.refuse();
   await vi.waitUntil(() => disconnections.length === 1);
   const notApplied = { code: "CONNECTION_LOST", outcome: "not-applied" };
   await expect(session.commit([create("/never")], undefined)).rejects.toMatchObject(notApplied);
@@ -75,14 +65,14 @@ test("without contact calls reject at once, not applied, and nothing is sent lat
     notApplied,
   );
   await expect(session.get("/never", { linearizable: false })).rejects.toMatchObject(notApplied);
-  await proxy.accept();
+  await at.proxy.accept();
   await session.renew(1_500);
   expect(await session.get("/never", { linearizable: true })).toBeUndefined();
 });
 
 test("SES-6 close takes the ephemeral nodes away at once, and tells nobody of a disconnection", async () => {
-  const { session, disconnections, ends } = await openSession(proxy.url);
-  const { session: other } = await openSession(server.url);
+  const { session, disconnections, ends } = await openSession(at.proxy.url);
+  const { session: other } = await openSession(at.server.url);
   await session.commit([create("/mine", { ephemeral: true })], undefined);
   await session.close();
   expect(await other.get("/mine", { linearizable: true })).toBeUndefined();
@@ -91,11 +81,11 @@ test("SES-6 close takes the ephemeral nodes away at once, and tells nobody of a 
 });
 
 test("SES-6 a session that is given up is left to the server's clock", async () => {
-  const { session } = await openSession(proxy.url);
-  const { session: other } = await openSession(server.url);
+  const { session } = await openSession(at.proxy.url);
+  const { session: other } = await openSession(at.server.url);
   await session.commit([create("/left", { ephemeral: true })], undefined);
   session.abandon();
-  await expect.poll(() => proxy.connections).toBe(0);
+  await expect.poll(() => at.proxy.connections).toBe(0);
   expect(await other.get("/left", { linearizable: true })).toBeDefined();
   await vi.waitUntil(async () => (await other.get("/left", { linearizable: true })) === undefined, {
     timeout: 10_000,
@@ -103,8 +93,8 @@ test("SES-6 a session that is given up is left to the server's clock", async () 
 });
 
 test("SES-10 close settles while the server is silent, without blocking the event loop", async () => {
-  const { session } = await openSession(proxy.url);
-  proxy.blackHole();
+  const { session } = await openSession(at.proxy.url);
+  at.proxy.blackHole();
   let ticks = 0;
   const timer = setInterval(() => ticks++, 10);
   onTestFinished(() => clearInterval(timer));
@@ -113,17 +103,17 @@ test("SES-10 close settles while the server is silent, without blocking the even
 });
 
 test("SES-4 a session that was ended at the server is reported once and stays ended", async () => {
-  const { session, ends } = await openSession(proxy.url);
-  const { session: other } = await openSession(server.url);
+  const { session, ends } = await openSession(at.proxy.url);
+  const { session: other } = await openSession(at.server.url);
   await session.commit([create("/victim", { ephemeral: true })], undefined);
-  await proxy.refuse();
-  await expireSession(server.url, session.id);
+  await at.proxy.refuse();
+  await expireSession(at.server.url, session.id);
   expect(await other.get("/victim", { linearizable: true })).toBeUndefined();
-  await proxy.accept();
+  await at.proxy.accept();
   await vi.waitUntil(() => ends.length === 1);
   await expect(session.renew(1_000)).rejects.toMatchObject({ code: "SESSION_LOST" });
   await expect(session.commit([create("/victim")], undefined)).rejects.toMatchObject({
     code: "SESSION_LOST",
   });
-  await expect(expireSession(server.url, session.id)).rejects.toThrow(/no session/);
+  await expect(expireSession(at.server.url, session.id)).rejects.toThrow(/no session/);
 });

@@ -1,28 +1,18 @@
-import { type FaultProxy, startProxy, startZooKeeper, type TestServer } from "@conclave/test-servers";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { bytes, create, nearest, openSession, text } from "./support.js";
+import { expect, test } from "vitest";
+import { bytes, create, nearest, openSession, setUpProxied, text } from "./support.js";
 
-let server: TestServer;
-let proxy: FaultProxy;
-beforeAll(async () => {
-  server = await startZooKeeper();
-});
-afterAll(() => server.stop());
-beforeEach(async () => {
-  proxy = await startProxy({ target: server });
-});
-afterEach(() => proxy.close());
+const at = setUpProxied();
 
 const mentions = (name: string) => (chunk: Buffer) => chunk.includes(name);
 
 test.each([true, false])(
   "OUT-3 a sequential create whose reply is lost makes one node (ephemeral: %s)",
   async (ephemeral) => {
-    const { session, disconnections } = await openSession(proxy.url);
+    const { session, disconnections } = await openSession(at.proxy.url);
     const parent = `/sequential-${ephemeral}`;
     await session.commit([create(parent)], undefined);
 
-    const dropped = proxy.dropReply({ request: mentions(`${parent}/job-`) });
+    const dropped = at.proxy.dropReply({ request: mentions(`${parent}/job-`) });
     const [made] = await session.commit(
       [create(`${parent}/job-`, { ephemeral, sequential: true, data: bytes("x") })],
       undefined,
@@ -39,13 +29,13 @@ test.each([true, false])(
 );
 
 test("OUT-3 an ephemeral create whose reply is lost succeeds, and is seen as existing by the next one", async () => {
-  const { session } = await openSession(proxy.url);
-  const dropped = proxy.dropReply({ request: mentions("/plain") });
+  const { session } = await openSession(at.proxy.url);
+  const dropped = at.proxy.dropReply({ request: mentions("/plain") });
   await session.commit([create("/plain", { ephemeral: true })], undefined);
   await dropped;
   expect((await session.get("/plain", { linearizable: true }))?.ephemeralOwner).toBe(session.id);
 
-  const droppedAgain = proxy.dropReply({ request: mentions("/plain") });
+  const droppedAgain = at.proxy.dropReply({ request: mentions("/plain") });
   await expect(session.commit([create("/plain", { ephemeral: true })], undefined)).rejects.toMatchObject({
     code: "NODE_EXISTS",
     outcome: "not-applied",
@@ -54,22 +44,22 @@ test("OUT-3 an ephemeral create whose reply is lost succeeds, and is seen as exi
 });
 
 test("OUT-3 an ephemeral create that never reached the server is made on the next connection", async () => {
-  const { session, disconnections } = await openSession(proxy.url);
+  const { session, disconnections } = await openSession(at.proxy.url);
   await session.renew(1_500);
-  proxy.blackHole("toServer");
+  at.proxy.blackHole("toServer");
   const pending = session.commit([create("/late", { ephemeral: true, parents: true })], undefined);
   const failed = session.renew(100).catch((error: unknown) => error);
   expect(await failed).toMatchObject({ code: "CONNECTION_LOST" });
-  proxy.heal();
+  at.proxy.heal();
   await pending;
   expect(disconnections.length).toBeGreaterThan(0);
   expect((await session.get("/late", { linearizable: true }))?.ephemeralOwner).toBe(session.id);
 });
 
 test("OUT-3 joining a line with the reply lost leaves one entry, and the ticket names it", async () => {
-  const { session } = await openSession(proxy.url);
+  const { session } = await openSession(at.proxy.url);
   const first = await session.enqueue("/line", { label: "lock", data: bytes("1") }, nearest);
-  const dropped = proxy.dropReply({ request: mentions("-lock-") });
+  const dropped = at.proxy.dropReply({ request: mentions("-lock-") });
   const ticket = await session.enqueue("/line", { label: "lock", data: bytes("2") }, nearest);
   await dropped;
 
@@ -82,8 +72,8 @@ test("OUT-3 joining a line with the reply lost leaves one entry, and the ticket 
 });
 
 test("OUT-1 the lost reply to a persistent create or a set is an unknown outcome", async () => {
-  const { session } = await openSession(proxy.url);
-  const dropped = proxy.dropReply({ request: mentions("/persistent") });
+  const { session } = await openSession(at.proxy.url);
+  const dropped = at.proxy.dropReply({ request: mentions("/persistent") });
   await expect(session.commit([create("/persistent")], undefined)).rejects.toMatchObject({
     code: "CONNECTION_LOST",
     outcome: "unknown",
@@ -94,9 +84,9 @@ test("OUT-1 the lost reply to a persistent create or a set is an unknown outcome
 });
 
 test("OUT-3 when the session is lost before the reply is resolved, the outcome is unknown", async () => {
-  const { session, ends } = await openSession(proxy.url);
+  const { session, ends } = await openSession(at.proxy.url);
   await session.renew(1_500);
-  proxy.blackHole();
+  at.proxy.blackHole();
   const pending = session.enqueue("/lost", { label: "latch", data: bytes("") }, nearest);
   await expect(session.renew(100)).rejects.toMatchObject({ code: "CONNECTION_LOST" });
   session.abandon();

@@ -1,15 +1,9 @@
-import type {
-  BackendSession,
-  Child,
-  ChildrenSink,
-  CreateOperation,
-  DeleteOperation,
-  Node,
-  NodeSink,
-  SetOperation,
-} from "@conclave/api/backend";
+import type { BackendSession, Child, ChildrenSink, Node, NodeSink } from "@conclave/api/backend";
 import { type DriverName, type ZooKeeperOptions, zookeeper } from "@conclave/backend-zookeeper";
-import { onTestFinished } from "vitest";
+import { type FaultProxy, startProxy, startZooKeeper, type TestServer } from "@conclave/test-servers";
+import { afterAll, afterEach, beforeAll, beforeEach, onTestFinished } from "vitest";
+
+export { bytes, create, nearest, remove, set } from "@conclave/test-servers/spi";
 
 export const SESSION_TIMEOUT_MS = 2_000;
 
@@ -22,6 +16,33 @@ export function useDriver(name: DriverName): void {
 
 export function usedDriver(): DriverName {
   return driver;
+}
+
+export interface ProxiedServer {
+  readonly server: TestServer;
+  readonly proxy: FaultProxy;
+}
+
+/** One server for the file, and a proxy before it for each test. */
+export function setUpProxied(): ProxiedServer {
+  let server: TestServer;
+  let proxy: FaultProxy;
+  beforeAll(async () => {
+    server = await startZooKeeper();
+  });
+  afterAll(() => server.stop());
+  beforeEach(async () => {
+    proxy = await startProxy({ target: server });
+  });
+  afterEach(() => proxy.close());
+  return {
+    get server() {
+      return server;
+    },
+    get proxy() {
+      return proxy;
+    },
+  };
 }
 
 /** A session and what was reported about it. */
@@ -53,35 +74,8 @@ export async function openSession(hosts: string, options: OpenSessionOptions = {
   return { session, disconnections, ends };
 }
 
-/** As who holds alone looks: at the one directly ahead. */
-export const nearest = { label: undefined, limit: 1 } as const;
-
-export function bytes(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
-}
-
 export function text(data: Uint8Array | undefined): string {
   return new TextDecoder().decode(data);
-}
-
-export function create(path: string, options: Partial<CreateOperation> = {}): CreateOperation {
-  return {
-    type: "create",
-    path,
-    data: bytes(""),
-    ephemeral: false,
-    sequential: false,
-    parents: false,
-    ...options,
-  };
-}
-
-export function set(path: string, value: string): SetOperation {
-  return { type: "set", path, data: bytes(value), ifVersion: undefined };
-}
-
-export function remove(path: string): DeleteOperation {
-  return { type: "delete", path, ifVersion: undefined };
 }
 
 /** Collects what a watch of one node reports. */

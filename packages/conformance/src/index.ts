@@ -17,4 +17,4 @@ export type {
   TestProcess,
   TestReply,
 } from "./target.js";
-export { operations, type PublicOperation } from "./traits/operations/index.js";
+export { operations, type PublicOperation, subjectClasses } from "./traits/operations/index.js";

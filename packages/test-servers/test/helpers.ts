@@ -28,8 +28,13 @@ export async function reachability(address: Address): Promise<string> {
   }
 }
 
+export interface Recording {
+  readonly text: string;
+  readonly ended: Promise<string>;
+}
+
 /** Everything that the socket gets, and how it ended. */
-export function recording(socket: Socket): { readonly text: string; readonly ended: Promise<string> } {
+export function recording(socket: Socket): Recording {
   let text = "";
   socket.on("data", (chunk: Buffer) => {
     text += chunk.toString("latin1");

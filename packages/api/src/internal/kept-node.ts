@@ -1,13 +1,11 @@
-import type { Guard } from "../backend/operations.js";
-import type { BackendSession } from "../backend/session.js";
 import { ConclaveError } from "../errors.js";
 import type { Ongoing } from "./established.js";
 import { firstOf } from "./first-of.js";
 import type { Keeper } from "./keeper.js";
 import type { LiveSession } from "./live-session.js";
-import { ephemeralNode, removeOwn, unlessPassed } from "./own-node.js";
 import { pause } from "./pause.js";
 import { quit } from "./quit.js";
+import { SessionNode } from "./session-node.js";
 
 /** How long to hold back when the store refuses the node, as a share of the session timeout. */
 const holdBackShare = 1 / 10;
@@ -28,6 +26,7 @@ function speakers(keeper: Keeper): Map<string, KeptNode> {
 export class KeptNode implements Ongoing {
   readonly #keeper: Keeper;
   readonly #path: string;
+  readonly #node: SessionNode;
   readonly #stopFollowing: () => void;
   /** Nobody changes these bytes: what was given is what comes back (NODE-9). */
   #data: Uint8Array;
@@ -38,8 +37,6 @@ export class KeptNode implements Ongoing {
   /** A later one of the same coordinator speaks for the path now (DISC-1). */
   #replaced = false;
   #sessionId: string | undefined;
-  /** The node as it was read in this session: a guard that spares reading it again. */
-  #read: (Guard & { readonly sessionId: string }) | undefined;
   #first: { resolve(): void; reject(error: unknown): void } | undefined;
   #refusal: unknown;
   readonly #refused = new Set<(error: unknown) => void>();
@@ -49,6 +46,7 @@ export class KeptNode implements Ongoing {
   constructor(keeper: Keeper, path: string, data: Uint8Array) {
     this.#keeper = keeper;
     this.#path = path;
+    this.#node = new SessionNode(path);
     this.#data = data;
     const before = speakers(keeper).get(path);
     speakers(keeper).set(path, this);
@@ -174,12 +172,12 @@ export class KeptNode implements Ongoing {
     return this.#work;
   }
 
-  /** Makes the node say what it should. Each step may be repeated, so lost replies do no harm. */
+  /** Makes the node say what it should. */
   async #write(live: LiveSession): Promise<void> {
     while (!this.#left) {
       const data = this.#data;
       try {
-        if (await live.idempotent((backend) => this.#put(backend, data))) {
+        if (await live.idempotent((backend) => this.#node.put(backend, data))) {
           this.#shown = data;
           if (this.#data !== data) continue;
           this.#sessionId = this.#replaced ? undefined : live.id;
@@ -197,44 +195,9 @@ export class KeptNode implements Ongoing {
     await this.#remove(live);
   }
 
-  /** One round of writing; false when somebody else's node was in the way and has to be looked at again. */
-  async #put(backend: BackendSession, data: Uint8Array): Promise<boolean> {
-    const path = this.#path;
-    if (this.#read?.sessionId === backend.id && (await this.#set(backend, data, this.#read))) return true;
-    try {
-      await backend.commit([ephemeralNode(path, data)], undefined);
-      return true;
-    } catch (error) {
-      if (!ConclaveError.is(error, "NODE_EXISTS")) throw error;
-    }
-    const node = await backend.get(path, { linearizable: true });
-    if (node === undefined) return false;
-    if (node.ephemeralOwner === backend.id) {
-      const { createRevision } = node;
-      this.#read = { path, createRevision, sessionId: backend.id };
-      return this.#set(backend, data, this.#read);
-    }
-    if (node.ephemeralOwner === undefined) {
-      throw new ConclaveError("NODE_EXISTS", `a node that no session holds is in the way at ${path}`, {
-        path,
-      });
-    }
-    // A node of an earlier session, of this process or of one before it, gives way.
-    await unlessPassed(backend.commit([{ type: "delete", path, ifVersion: node.version }], undefined));
-    return false;
-  }
-
-  /** The guard tells the node from one that another session puts in its place meanwhile, of which the version may be the same. */
-  async #set(backend: BackendSession, data: Uint8Array, guard: Guard): Promise<boolean> {
-    const set = { type: "set", path: this.#path, data, ifVersion: undefined } as const;
-    const isSet = await unlessPassed(backend.commit([set], guard));
-    if (!isSet) this.#read = undefined;
-    return isSet;
-  }
-
   async #remove(live: LiveSession): Promise<void> {
     this.#sessionId = undefined;
     if (this.#replaced) return;
-    await live.idempotent((backend) => removeOwn(backend, this.#path));
+    await live.idempotent((backend) => this.#node.remove(backend));
   }
 }

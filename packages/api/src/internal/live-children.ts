@@ -3,10 +3,10 @@ import type { BackendSession } from "../backend/session.js";
 import type { ChildNodesSink, ChildrenSink, StopWatch } from "../backend/watch.js";
 import { ConclaveError } from "../errors.js";
 import { aborted } from "./calls.js";
-import { isOlder, isSame } from "./children.js";
 import type { Ongoing } from "./established.js";
 import { firstOf } from "./first-of.js";
 import type { Keeper } from "./keeper.js";
+import { KnownChildren } from "./known-children.js";
 import type { LiveSession } from "./live-session.js";
 import { onAbort } from "./on-abort.js";
 
@@ -34,14 +34,13 @@ export interface LiveChildrenOptions<C extends Child, T> {
 /**
  * The children of one node, kept up to date by one watch, across sessions. What is common to the views of all recipes.
  *
- * A change costs one step, whatever the number of children. A whole listing, after a gap or in a new session, is compared with
- * what was known, so that observers hear of differences only.
+ * A change costs one step, whatever the number of children. After a whole listing, as after a gap or in a new session, observers
+ * hear of differences only.
  */
 export class LiveChildren<C extends Child, T> implements ChildrenSink<C>, Ongoing {
   readonly keeper: Keeper;
   readonly #options: LiveChildrenOptions<C, T>;
-  readonly #known = new Map<string, C>();
-  readonly #values = new Map<string, T>();
+  readonly #known: KnownChildren<C, T>;
   readonly #observers = new Set<LiveObserver<T>>();
   readonly #over = new AbortController();
   readonly #stopFollowing: () => void;
@@ -60,13 +59,19 @@ export class LiveChildren<C extends Child, T> implements ChildrenSink<C>, Ongoin
   constructor(keeper: Keeper, options: LiveChildrenOptions<C, T>) {
     this.keeper = keeper;
     this.#options = options;
+    this.#known = new KnownChildren({
+      decode: options.decode,
+      changed: (name, before, after) => {
+        for (const observer of this.#observers) observer.changed?.(name, before, after);
+      },
+    });
     this.#stopFollowing = keeper.follow((live) => this.#follow(live));
     this.#stopListening = onAbort(keeper.signal, () => this.#end(keeper.signal.reason));
   }
 
   /** What is there now, as far as known, by name. */
   get values(): ReadonlyMap<string, T> {
-    return this.#values;
+    return this.#known.values;
   }
 
   /** Whether the children were ever read. */
@@ -124,23 +129,18 @@ export class LiveChildren<C extends Child, T> implements ChildrenSink<C>, Ongoin
   }
 
   snapshot(children: readonly C[] | undefined = []): void {
-    const gone = new Set(this.#known.keys());
-    for (const child of children) {
-      gone.delete(child.name);
-      this.#put(child);
-    }
-    for (const name of gone) this.#drop(name);
+    this.#known.replace(children);
     this.#wasRead = true;
     this.#isFresh = true;
     this.#report();
   }
 
   changed(child: C): void {
-    if (this.#put(child)) this.#report();
+    if (this.#known.put(child)) this.#report();
   }
 
   removed(name: string): void {
-    if (this.#drop(name)) this.#report();
+    if (this.#known.drop(name)) this.#report();
   }
 
   /** One that was never read is refused; one that was is stale until its watch stands again (DISC-3). */
@@ -200,29 +200,6 @@ export class LiveChildren<C extends Child, T> implements ChildrenSink<C>, Ongoin
   #doubt(): void {
     this.#isFresh = false;
     this.#report();
-  }
-
-  /** Whether that changed anything. */
-  #put(child: C): boolean {
-    const known = this.#known.get(child.name);
-    if (known !== undefined && (isSame(child, known) || isOlder(child, known))) return false;
-    this.#known.set(child.name, child);
-    this.#change(child.name, this.#options.decode(child));
-    return true;
-  }
-
-  #drop(name: string): boolean {
-    if (!this.#known.delete(name)) return false;
-    this.#change(name, undefined);
-    return true;
-  }
-
-  #change(name: string, after: T | undefined): void {
-    const before = this.#values.get(name);
-    if (before === undefined && after === undefined) return;
-    if (after === undefined) this.#values.delete(name);
-    else this.#values.set(name, after);
-    for (const observer of this.#observers) observer.changed?.(name, before, after);
   }
 
   #report(): void {

@@ -2,13 +2,9 @@ import assert from "node:assert/strict";
 import { rejects } from "../expect.js";
 import type { Kit, KitClient } from "../kit.js";
 import { suite } from "../suite.js";
-import { loseSession, over, soonMs, steady } from "./support.js";
+import { loseSession, over, pair, soonMs, steady } from "./support.js";
 
 const path = "/gates/b";
-
-function pair(kit: Kit): Promise<[KitClient, KitClient]> {
-  return Promise.all([kit.client(steady(kit)), kit.client(steady(kit))]);
-}
 
 /** A wait that has found the barrier, as far as that can be told: the store has answered whatever came with it. */
 async function waitAt(

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import type { StandardSchema } from "@conclave/api";
 import { rejects } from "../expect.js";
-import type { Kit, KitClient } from "../kit.js";
+import type { KitClient } from "../kit.js";
 import { suite } from "../suite.js";
-import { follow, loseSession, range, soonMs, steady, suspended, text } from "./support.js";
+import { follow, loseSession, pair, range, soonMs, steady, suspended, text } from "./support.js";
 
 const path = "/settings/limits";
 
@@ -24,10 +24,6 @@ const limits: StandardSchema<Limits> = {
     },
   },
 };
-
-function pair(kit: Kit): Promise<[KitClient, KitClient]> {
-  return Promise.all([kit.client(steady(kit)), kit.client(steady(kit))]);
-}
 
 function configOf({ coordinator }: KitClient) {
   return coordinator.config(path, { schema: limits });

@@ -1,14 +1,10 @@
 import assert from "node:assert/strict";
 import { rejects } from "../expect.js";
-import type { Kit, KitClient } from "../kit.js";
+import type { KitClient } from "../kit.js";
 import { suite } from "../suite.js";
-import { follow, loseSession, range, soonMs, steady, text } from "./support.js";
+import { follow, loseSession, pair, range, soonMs, steady, text } from "./support.js";
 
 const path = "/counters/c";
-
-function pair(kit: Kit): Promise<[KitClient, KitClient]> {
-  return Promise.all([kit.client(steady(kit)), kit.client(steady(kit))]);
-}
 
 export const counter = suite("counter", (test) => {
   test(

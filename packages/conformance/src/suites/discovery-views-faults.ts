@@ -101,7 +101,7 @@ export const discoveryViewsFaults = suite("discovery: views across faults", (tes
         await leaving.unregister();
         leaving = await services.register(web(`new${round}`, 1));
         await client.link.heal();
-        const expected = ports([{ id: "stays", port: 1 }, changing.instance, leaving.instance] as never);
+        const expected = ports([{ id: "stays", port: 1 }, changing.instance, leaving.instance]);
         await shows(kit, view, expected);
         await kit.until("the events lead there", soonMs(kit), () => {
           return ports([...replayed(events.values).values()]) === expected;

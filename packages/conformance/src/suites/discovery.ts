@@ -7,7 +7,7 @@ import { childrenAre, follow, range, soonMs, steady, text } from "./support.js";
 
 export const directory = "/services";
 
-export function ports(instances: readonly Instance[]): string {
+export function ports(instances: readonly Pick<Instance, "id" | "port">[]): string {
   return instances
     .map(({ id, port }) => `${id}:${port}`)
     .sort()

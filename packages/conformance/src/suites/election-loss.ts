@@ -3,7 +3,18 @@ import { ConclaveError, type Leadership } from "@conclave/api";
 import { rejects } from "../expect.js";
 import type { Kit, KitClient } from "../kit.js";
 import { suite } from "../suite.js";
-import { childrenAre, follow, loseSession, range, soonMs, steady, suspended, text } from "./support.js";
+import {
+  childrenAre,
+  follow,
+  loseSession,
+  pair,
+  range,
+  soonMs,
+  steady,
+  suspended,
+  text,
+  three,
+} from "./support.js";
 
 export const path = "/e";
 
@@ -58,7 +69,7 @@ export const electionLoss = suite("election and loss", (test) => {
   );
 
   test("LEAD-3", "the signal aborts when the holder's node is deleted from outside", async (kit) => {
-    const [a, b] = [await kit.client(steady(kit)), await kit.client(steady(kit))];
+    const [a, b] = await pair(kit);
     const { holder, waiting } = await lineOf(kit, a, b);
     await b.coordinator.delete(holder.path);
     const reason = await aborts(kit, holder);
@@ -72,7 +83,7 @@ export const electionLoss = suite("election and loss", (test) => {
   });
 
   test("LEAD-3", "also when it was made again under the same name", async (kit) => {
-    const [a, b] = [await kit.client(steady(kit)), await kit.client(steady(kit))];
+    const [a, b] = await pair(kit);
     const leadership = await a.coordinator.election(path).campaign({ data: "same" });
     await b.coordinator.delete(leadership.path);
     await b.coordinator.create(leadership.path, "same", { ephemeral: true });
@@ -83,7 +94,7 @@ export const electionLoss = suite("election and loss", (test) => {
   });
 
   test("LEAD-3", "also when that happened during a disconnection", { needs: ["link"] }, async (kit) => {
-    const [a, b] = [await kit.client(steady(kit)), await kit.client(steady(kit))];
+    const [a, b] = await pair(kit);
     const { holder, waiting } = await lineOf(kit, a, b);
     await a.link.refuse();
     await suspended(kit, a.session);
@@ -96,7 +107,7 @@ export const electionLoss = suite("election and loss", (test) => {
   });
 
   test("LEAD-3", "a short disconnection ends no leadership", { needs: ["link"] }, async (kit) => {
-    const [a, b] = [await kit.client(steady(kit)), await kit.client(steady(kit))];
+    const [a, b] = await pair(kit);
     const { holder, waiting } = await lineOf(kit, a, b);
     for (const _ of range(3)) {
       await a.link.refuse();
@@ -117,11 +128,7 @@ export const electionLoss = suite("election and loss", (test) => {
     "a lost reply to the candidate's create leaves one entry, or none, and the queue moves on",
     { needs: ["link"] },
     async (kit) => {
-      const [a, b, c] = [
-        await kit.client(steady(kit)),
-        await kit.client(steady(kit)),
-        await kit.client(steady(kit)),
-      ];
+      const [a, b, c] = await three(kit);
       for (const round of range(6)) {
         const holder = await a.coordinator.election(path).campaign();
         await b.link.dropNextReply();
@@ -159,7 +166,7 @@ export const electionLoss = suite("election and loss", (test) => {
     "a lost reply to the resignation does not block the queue",
     { needs: ["link"] },
     async (kit) => {
-      const [a, b] = [await kit.client(steady(kit)), await kit.client(steady(kit))];
+      const [a, b] = await pair(kit);
       for (const _ of range(4)) {
         const { holder, waiting } = await lineOf(kit, a, b);
         await a.link.dropNextReply();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { rejects } from "../expect.js";
 import { suite } from "../suite.js";
 import { lineOf, path } from "./election-loss.js";
-import { childrenAre, expireUnseen, over, soonMs, steady, suspended } from "./support.js";
+import { childrenAre, expireUnseen, over, pair, soonMs, steady, suspended, three } from "./support.js";
 
 export const electionWaiters = suite("waiters and loss", (test) => {
   test(
@@ -10,7 +10,7 @@ export const electionWaiters = suite("waiters and loss", (test) => {
     "a wait that is given up during a disconnection is cleared away after it",
     { needs: ["link"] },
     async (kit) => {
-      const [a, b] = [await kit.client(steady(kit)), await kit.client(steady(kit))];
+      const [a, b] = await pair(kit);
       const controller = new AbortController();
       const holder = await a.coordinator.election(path).campaign();
       const waiting = b.coordinator.election(path).campaign({ signal: controller.signal });
@@ -57,11 +57,7 @@ export const electionWaiters = suite("waiters and loss", (test) => {
     "a waiter that was expired while it was cut off does not believe that its turn has come",
     { needs: ["link", "expireSession"], timeouts: 30 },
     async (kit) => {
-      const [a, b, c] = [
-        await kit.client(steady(kit)),
-        await kit.client(steady(kit)),
-        await kit.client(steady(kit)),
-      ];
+      const [a, b, c] = await three(kit);
       const { holder, waiting, entry } = await lineOf(kit, a, b);
       await expireUnseen(kit, b);
       await kit.until("its entry is gone", soonMs(kit), async () => !(await a.coordinator.exists(entry)));
@@ -81,7 +77,7 @@ export const electionWaiters = suite("waiters and loss", (test) => {
     "LEAD-8",
     "a waiter whose node was deleted from outside rejects, and is never elected",
     async (kit) => {
-      const [a, b] = [await kit.client(steady(kit)), await kit.client(steady(kit))];
+      const [a, b] = await pair(kit);
       const { holder, waiting, entry } = await lineOf(kit, a, b);
       await a.coordinator.delete(entry);
       await kit.within("the rejection", soonMs(kit), rejects(waiting, "NOT_HELD"));
@@ -99,7 +95,7 @@ export const electionWaiters = suite("waiters and loss", (test) => {
     "also when the one ahead left at the same time, during a disconnection",
     { needs: ["link"] },
     async (kit) => {
-      const [a, b] = [await kit.client(steady(kit)), await kit.client(steady(kit))];
+      const [a, b] = await pair(kit);
       const { holder, waiting, entry } = await lineOf(kit, a, b);
       await b.link.refuse();
       await suspended(kit, b.session);
@@ -116,11 +112,7 @@ export const electionWaiters = suite("waiters and loss", (test) => {
     "the departure of the one ahead during a disconnection is noticed after it",
     { needs: ["link"] },
     async (kit) => {
-      const [a, b, c] = [
-        await kit.client(steady(kit)),
-        await kit.client(steady(kit)),
-        await kit.client(steady(kit)),
-      ];
+      const [a, b, c] = await three(kit);
       const { holder, waiting, entry } = await lineOf(kit, a, b);
       const behind = c.coordinator.election(path).campaign();
       await childrenAre(kit, a, path, 3);

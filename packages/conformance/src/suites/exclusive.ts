@@ -3,7 +3,7 @@ import { type Acquirable, ConclaveError, type Coordinator, type Hold } from "@co
 import { rejects } from "../expect.js";
 import type { Kit, KitClient } from "../kit.js";
 import type { Define } from "../suite.js";
-import { childrenAre, loseSession, over, range, soonMs, steady, text } from "./support.js";
+import { childrenAre, loseSession, over, pair, range, soonMs, steady, text } from "./support.js";
 
 /** A hold of what was acquired. */
 export interface Releasable extends Hold {
@@ -21,10 +21,6 @@ export interface Exclusive {
 
 /** Where it stands. */
 const path = "/l";
-
-export function pair(kit: Kit): Promise<[KitClient, KitClient]> {
-  return Promise.all([kit.client(steady(kit)), kit.client(steady(kit))]);
-}
 
 /** `waiter` stands behind `count` others, and has been seen to. */
 async function standBehind<H>(

@@ -23,7 +23,7 @@ export async function showsMembers(kit: Kit, view: GroupView, expected: string):
 }
 
 /** The members as the store has them. */
-export async function members({ coordinator }: KitClient): Promise<string> {
+export async function members({ coordinator }: Pick<KitClient, "coordinator">): Promise<string> {
   return listed(await coordinator.group(groupPath).members());
 }
 

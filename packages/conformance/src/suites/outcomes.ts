@@ -2,7 +2,7 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert";
 import { ConclaveError, type Outcome, type Session } from "@conclave/api";
 import { rejects, text } from "../expect.js";
 import { suite } from "../suite.js";
-import { steady, suspend } from "./support.js";
+import { childrenAre, pair, steady, suspend } from "./support.js";
 
 /** How operations end when contact breaks under them. */
 export const outcomes = suite("outcomes", (test) => {
@@ -191,6 +191,35 @@ export const outcomes = suite("outcomes", (test) => {
         );
         strictEqual(found[0]?.node.ephemeralOwner, options.ephemeral ? session.id : undefined);
         if (options.sequential) ok((created.sequence ?? 0n) > (before.sequence ?? 0n), "out of order");
+      },
+    );
+  }
+
+  for (const [kind, options] of Object.entries({
+    "a sequential": { sequential: true },
+    "an ephemeral": { ephemeral: true },
+  })) {
+    test(
+      "OUT-3",
+      `${kind} node that others have taken, before its maker could hear of it, is not made again`,
+      { needs: ["link"] },
+      async (kit) => {
+        const [{ session, link }, other] = await pair(kit);
+        const { coordinator } = other;
+        await coordinator.create("/queue");
+        await link.blackHole("replies");
+        const creating = session.create("/queue/n-", "", options).then(
+          ({ path }) => path,
+          (error: unknown) => error,
+        );
+        const [name] = await childrenAre(kit, other, "/queue", 1);
+        await link.refuse();
+        await coordinator.delete(`/queue/${name}`);
+        await link.heal();
+        const end = await kit.within("the creation", 2 * session.timeoutMs, creating);
+        if (ConclaveError.is(end, "CONNECTION_LOST")) strictEqual(end.outcome, "unknown");
+        else strictEqual(end, `/queue/${name}`);
+        deepStrictEqual(await coordinator.children("/queue", { linearizable: true }), []);
       },
     );
   }

@@ -1,6 +1,6 @@
 import type { Task, WorkQueueOptions } from "@conclave/api";
 import type { Kit, KitClient } from "../kit.js";
-import { childrenAre, soonMs, steady } from "./support.js";
+import { childrenAre, soonMs } from "./support.js";
 
 export const path = "/q";
 
@@ -17,8 +17,4 @@ export function take(kit: Kit, { coordinator }: KitClient, options: WorkQueueOpt
 export async function isEmpty(kit: Kit, client: KitClient): Promise<void> {
   await childrenAre(kit, client, `${path}/tasks`, 0);
   await childrenAre(kit, client, `${path}/claims`, 0);
-}
-
-export function pair(kit: Kit): Promise<[KitClient, KitClient]> {
-  return Promise.all([kit.client(steady(kit)), kit.client(steady(kit))]);
 }

@@ -14,6 +14,16 @@ export function steady(kit: Kit): ConnectOptions {
   return { sessionTimeoutMs: 5 * kit.target.sessionTimeoutMs };
 }
 
+/** Two clients that keep their sessions. */
+export function pair(kit: Kit): Promise<[KitClient, KitClient]> {
+  return Promise.all([kit.client(steady(kit)), kit.client(steady(kit))]);
+}
+
+/** Three clients that keep their sessions. */
+export function three(kit: Kit): Promise<[KitClient, KitClient, KitClient]> {
+  return Promise.all([kit.client(steady(kit)), kit.client(steady(kit)), kit.client(steady(kit))]);
+}
+
 export function text(node: Node | undefined): string | undefined {
   return node && new TextDecoder().decode(node.data);
 }

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { rejects } from "../expect.js";
 import { suite } from "../suite.js";
-import { dataOf, isEmpty, pair, path, take } from "./queues.js";
-import { childrenAre, range, soonMs } from "./support.js";
+import { dataOf, isEmpty, path, take } from "./queues.js";
+import { childrenAre, pair, range, soonMs } from "./support.js";
 
 export const workQueueDone = suite("tasks that are done or given up", (test) => {
   test(

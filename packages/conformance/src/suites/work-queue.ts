@@ -3,8 +3,8 @@ import { maxDataBytes, type Task } from "@conclave/api";
 import { rejects } from "../expect.js";
 import type { KitClient } from "../kit.js";
 import { suite } from "../suite.js";
-import { dataOf, isEmpty, pair, path, take } from "./queues.js";
-import { childrenAre, range, soonMs, steady, text } from "./support.js";
+import { dataOf, isEmpty, path, take } from "./queues.js";
+import { childrenAre, pair, range, soonMs, steady, text } from "./support.js";
 
 export const workQueue = suite("work queue", (test) => {
   test(

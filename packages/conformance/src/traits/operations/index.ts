@@ -7,9 +7,9 @@ import { valueOperations } from "./values.js";
 import { workOperations } from "./work.js";
 
 export { type Input, type PublicOperation, run } from "./operation.js";
-export { type Owner, ownersOfSession, type Subjects, subjectsOf } from "./subjects.js";
+export { type Owner, ownersOfSession, type Subjects, subjectClasses, subjectsOf } from "./subjects.js";
 
-/** Every public operation there is; a unit test compares it with the classes. */
+/** Every public operation there is; a unit test compares it with `subjectClasses`. */
 export const operations: readonly PublicOperation[] = [
   ...nodeOperations,
   ...lineOperations,

@@ -1,4 +1,4 @@
-import type {
+import {
   Barrier,
   BarrierRound,
   Config,
@@ -23,43 +23,51 @@ import type {
   Semaphore,
   ServiceView,
   Session,
-  StandardSchema,
+  type StandardSchema,
   Task,
   WorkQueue,
 } from "@conclave/api";
 import type { Kit, KitClient } from "../../kit.js";
 
+/** Of what has operations, by the name of the one that is under test. */
+export const subjectClasses = {
+  coordinator: Coordinator,
+  session: Session,
+  leadership: Leadership,
+  election: Election,
+  lock: Lock,
+  hold: LockHold,
+  readWriteLock: ReadWriteLock,
+  semaphore: Semaphore,
+  permit: Permit,
+  discovery: Discovery,
+  registration: Registration,
+  serviceView: ServiceView,
+  group: Group,
+  membership: Membership,
+  groupView: GroupView,
+  barrier: Barrier,
+  doubleBarrier: DoubleBarrier,
+  round: BarrierRound,
+  counter: Counter,
+  config: Config,
+  liveConfig: LiveConfig,
+  queue: WorkQueue,
+  task: Task,
+  deadLetters: DeadLetters,
+  partitioner: Partitioner,
+  partition: Partition,
+} as const;
+
+export type Owner = keyof typeof subjectClasses;
+
 /** One of everything that has operations, all of one client. */
-export interface Subjects {
-  readonly coordinator: Coordinator;
-  readonly session: Session;
-  readonly leadership: Leadership;
-  readonly election: Election;
-  readonly lock: Lock;
-  readonly hold: LockHold;
-  readonly readWriteLock: ReadWriteLock;
-  readonly semaphore: Semaphore;
-  readonly permit: Permit;
-  readonly discovery: Discovery;
-  readonly registration: Registration;
-  readonly serviceView: ServiceView;
-  readonly group: Group;
-  readonly membership: Membership;
-  readonly groupView: GroupView;
-  readonly barrier: Barrier;
-  readonly doubleBarrier: DoubleBarrier;
-  readonly round: BarrierRound;
-  readonly counter: Counter;
+export type Subjects = {
+  readonly [Name in Exclude<Owner, "config" | "liveConfig">]: (typeof subjectClasses)[Name]["prototype"];
+} & {
   readonly config: Config<StandardSchema<string>>;
   readonly liveConfig: LiveConfig<string>;
-  readonly queue: WorkQueue;
-  readonly task: Task;
-  readonly deadLetters: DeadLetters;
-  readonly partitioner: Partitioner;
-  readonly partition: Partition;
-}
-
-export type Owner = keyof Subjects;
+};
 
 /** What ends with the session. */
 export const ownersOfSession: readonly Owner[] = [

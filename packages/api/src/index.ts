@@ -1,3 +1,5 @@
+// The types use Symbol.asyncDispose, whatever the `lib` of whoever imports them.
+/// <reference lib="esnext.disposable" preserve="true" />
 export type { Capabilities } from "./backend/backend.js";
 export type { Child, ChildNode, Node } from "./backend/operations.js";
 export { type ConnectOptions, connect } from "./connect.js";

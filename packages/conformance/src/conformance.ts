@@ -1,5 +1,7 @@
 import type { Capabilities } from "@conclave/api";
+import { advised } from "./advice.js";
 import { Kit } from "./kit.js";
+import { limited } from "./limited.js";
 import { type CaseResult, type Verdict, writeReport } from "./report.js";
 import type { Runner } from "./runner.js";
 import { provesItself } from "./self-proof.js";
@@ -30,6 +32,8 @@ export interface ConformanceOptions {
 const allowanceMs = 20_000;
 /** What cleaning up may take, so that a case that hangs is reported before the runner gives it up. */
 const cleanUpMs = 10_000;
+/** So that our own limits are told of before the runner's. */
+const sparesMs = 2_000;
 
 /** Registers the whole suite with a test runner. Call it at the top level of a test file. */
 export function conformance(options: ConformanceOptions): void {
@@ -101,21 +105,19 @@ export function conformance(options: ConformanceOptions): void {
       }
     };
     const beside = options.concurrent && !test.alone ? runner.it.concurrent : undefined;
-    (beside ?? runner.it)(title, run, limitMs + cleanUpMs);
+    (beside ?? runner.it)(title, run, limitMs + cleanUpMs + sparesMs);
   }
 }
 
 async function runCase(test: Case, target: ConformanceTarget, limitMs: number): Promise<void> {
   const kit = new Kit(target);
-  let timer: NodeJS.Timeout | undefined;
-  // By the process's clock: virtual time would not pass while its pump stands still.
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`it did not end within ${limitMs} ms`)), limitMs);
-  });
   try {
-    await Promise.race([test.run(kit), late]);
+    await limited(limitMs, test.run(kit), () => `it did not end within ${limitMs} ms`);
+  } catch (error) {
+    throw advised(test, error);
   } finally {
-    clearTimeout(timer);
-    await kit.cleanUp();
+    await limited(cleanUpMs, kit.cleanUp(), () => {
+      return `${test.clause}: afterwards, ${kit.cleaning} did not end within ${cleanUpMs} ms`;
+    });
   }
 }

@@ -12,7 +12,10 @@ export async function rejects(
   try {
     value = await promise;
   } catch (error) {
-    if (!ConclaveError.is(error)) throw new Error(`expected ${codes.join(" or ")}`, { cause: error });
+    if (!ConclaveError.is(error)) {
+      const message = `expected ${codes.join(" or ")}, got what is no ConclaveError: ${String(error)}`;
+      throw new Error(message, { cause: error });
+    }
     ok(codes.includes(error.code), `expected ${codes.join(" or ")}, got ${error.code}: ${error.message}`);
     if (outcome !== undefined) deepStrictEqual(error.outcome, outcome, `outcome of ${error.message}`);
     return error;

@@ -20,7 +20,9 @@ export class Kit {
   readonly target: ConformanceTarget;
   /** Of this test alone. */
   readonly namespace = `/conformance-${run}-${++namespaces}`;
-  readonly #cleanups: (() => Promise<void>)[] = [];
+  readonly #cleanups: { readonly what: string; run(): Promise<void> }[] = [];
+  /** What is being cleaned up. */
+  #cleaning = "nothing";
 
   constructor(target: ConformanceTarget) {
     this.target = target;
@@ -52,7 +54,7 @@ export class Kit {
     this.onCleanup(async () => {
       await test.link?.heal();
       await test.close();
-    });
+    }, "heal() and close() of a client of the target (has the backend let go of its connections?)");
     return test;
   }
 
@@ -64,7 +66,7 @@ export class Kit {
       sessionTimeoutMs,
       ...options,
     });
-    this.onCleanup(() => coordinator.close());
+    this.onCleanup(() => coordinator.close(), "close() of a coordinator");
     return coordinator;
   }
 
@@ -72,7 +74,7 @@ export class Kit {
   async process(): Promise<TestProcess> {
     if (!this.target.process) throw new Error("this target starts no processes");
     const process = await this.target.process(this.namespace);
-    this.onCleanup(() => process.kill());
+    this.onCleanup(() => process.kill(), "kill() of a process of the target");
     await process.run({ type: "connect", sessionTimeoutMs: this.target.sessionTimeoutMs });
     return process;
   }
@@ -84,14 +86,22 @@ export class Kit {
   }
 
   /** Runs after the test, last first. */
-  onCleanup(cleanup: () => Promise<void>): void {
-    this.#cleanups.push(cleanup);
+  onCleanup(run: () => Promise<void>, what = "what the case itself opened"): void {
+    this.#cleanups.push({ what, run });
+  }
+
+  /** The cleanup that is running, in words. */
+  get cleaning(): string {
+    return this.#cleaning;
   }
 
   /** Runs every cleanup, also after one that failed; then rejects with the first failure. */
   async cleanUp(): Promise<void> {
     const failures: unknown[] = [];
-    for (const cleanup of this.#cleanups.reverse()) await cleanup().catch((error) => failures.push(error));
+    for (const { what, run } of this.#cleanups.reverse()) {
+      this.#cleaning = what;
+      await run().catch((error) => failures.push(error));
+    }
     this.#cleanups.length = 0;
     if (failures.length > 0) throw failures[0];
   }

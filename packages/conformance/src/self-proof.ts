@@ -1,6 +1,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert";
 import { rejects, text } from "./expect.js";
 import { Kit } from "./kit.js";
+import { limited } from "./limited.js";
 import { recordStates } from "./record.js";
 import type { Need } from "./suite.js";
 import { steady } from "./suites/support.js";
@@ -22,16 +23,44 @@ export async function provesItself(target: ConformanceTarget, offers: readonly N
   for (const need of offers) await proven(need, target, proofs[need]);
 }
 
-async function proven(what: string, target: ConformanceTarget, proof: Proof): Promise<void> {
+/** What one proof may take, beside its session timeouts. */
+const allowanceMs = 8_000;
+const cleanUpMs = 20_000;
+
+async function proven(what: keyof typeof hints, target: ConformanceTarget, proof: Proof): Promise<void> {
   const kit = new Kit(target);
+  const limitMs = allowanceMs + 10 * target.sessionTimeoutMs;
   try {
-    await proof(kit);
+    await limited(limitMs, proof(kit), () => `it did not end within ${limitMs} ms`);
+    await limited(cleanUpMs, kit.cleanUp(), () => `${kit.cleaning} did not end within ${cleanUpMs} ms`);
   } catch (error) {
-    throw new Error(`the target "${target.name}" is not what it says: ${what}`, { cause: error });
-  } finally {
-    await kit.cleanUp();
+    // What is left is of no interest any more, and must not hide the first failure.
+    await limited(cleanUpMs, kit.cleanUp(), () => "").catch(() => {});
+    const why = error instanceof Error ? error.message : String(error);
+    const says = `the target "${target.name}" is not what it says: ${what}: ${why}`;
+    throw new Error(`${says}\nNeeded is: ${hints[what]}.`, { cause: error });
   }
 }
+
+/** What the proofs ask for. When the fault is as it should be, it is the backend that does not bear it. */
+const hints = {
+  "its factory":
+    "each client has a connection and sessions of its own, all reach one store, what one writes another reads, and closing one leaves the others",
+  link: '`cut`, `refuse` and `blackHole` hit this client alone; the backend reports `disconnected`, reconnects with the same session, and says CONNECTION_LOST with outcome "unknown" of a write whose reply was dropped, and does not send it again',
+  halfOpen:
+    "the server's side of the present connections is gone, nobody tells the client, and nothing comes back on them",
+  requests: "each request counts once; renewals, and beginning and ending watches, do not count",
+  notifications:
+    "each message that reports changes to watches counts once; the backend's watch reports a change after its first state",
+  process:
+    "the program calls `serveProcess`; SIGSTOP, SIGCONT and SIGKILL do the rest; the store lets the ephemeral nodes of a killed program go within the effective timeout and `expiryBoundMs`",
+  exit: "`exit` resolves when the program has ended by itself, and a program whose coordinator is open does not",
+  expireSession:
+    "the store ends this session, and the backend learns of it at the next renewal at the latest, from SESSION_LOST or `ended`",
+  restartServer: "all connections break, and the server answers again, with its data, when it resolves",
+  compact: "it does not reject",
+  writeForeign: "the value is what is left of the data, one key directly below the node",
+} as const;
 
 async function needsOf(target: ConformanceTarget): Promise<Record<Need, boolean>> {
   const client = await target.client();

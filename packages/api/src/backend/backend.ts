@@ -22,7 +22,7 @@ export interface Capabilities {
 export interface SessionObserver {
   /** Contact with the store broke. The backend goes on to reconnect by itself. */
   disconnected(cause: unknown): void;
-  /** The store said that the session is over. */
+  /** The store said that the session is over: of its own accord, or in answer to what nobody here awaits. May be told more than once. */
   ended(cause: unknown): void;
 }
 
@@ -41,7 +41,7 @@ export interface OpenOptions {
  * A store, as a value handed to `connect`. Holds configuration, not connections: each `open` makes a new session.
  *
  * `open` makes one attempt, over all configured hosts. It rejects with `CONNECT_FAILED` naming the host, the port and
- * what was wrong, or `ACCESS_DENIED`; never with credentials in the message.
+ * what was wrong, or `ACCESS_DENIED`; never with credentials in the message. Once its signal aborts it rejects with anything.
  */
 export interface Backend {
   /** Short, for messages and reports: `"memory"`, `"etcd"`. */

@@ -1,3 +1,5 @@
+// The types use Symbol.asyncDispose, whatever the `lib` of whoever imports them.
+/// <reference lib="esnext.disposable" preserve="true" />
 /** What a backend implements, and what it needs to do so. See `docs/writing-a-backend.md`. */
 export { ConclaveError, type ErrorCode, type ErrorDetails, type Outcome } from "../errors.js";
 export { checkDuration, maxDurationMs } from "../internal/check.js";

@@ -38,7 +38,7 @@ export interface Ticket {
   readonly ahead: readonly Neighbour[];
   /**
    * Whether somebody may have come behind before it was read who is ahead: after a lost reply, or where joining and looking are
-   * two steps. Whoever did may have taken this entry for one that waits.
+   * two steps: then whether there is an entry with a later revision. Whoever did may have taken this entry for one that waits.
    */
   readonly followed: boolean;
 }

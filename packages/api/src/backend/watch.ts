@@ -15,7 +15,8 @@ export interface NodeSink {
 
 /**
  * Where a backend reports the children of one node, by whole listings and by single changes after one. Each new connection
- * brings a whole listing: that is how the receiver knows that nothing is missing any more.
+ * brings a whole listing: that is how the receiver knows that nothing is missing any more. Changes come in the store's order, those of
+ * one commit too: a parent that was made is reported (an empty snapshot) before its children, and its deletion after theirs.
  */
 export interface ChildrenSink<C extends Child> {
   /** All children; `undefined` when the parent does not exist. Replaces everything reported before. */

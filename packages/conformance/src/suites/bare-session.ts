@@ -11,6 +11,8 @@ export interface Bare {
   readonly client: TestClient;
   /** Whether the backend has reported that the store says it is over. */
   isOver(): boolean;
+  /** Whether the backend has reported that contact broke, ever. */
+  wasDisconnected(): boolean;
 }
 
 export interface BareSession extends Bare {
@@ -21,27 +23,36 @@ const empty = new Uint8Array();
 /** As who holds alone looks: at the one directly ahead. */
 export const nearest = { label: undefined, limit: 1 } as const;
 
-function creation(path: string, kind: Partial<CreateOperation> = {}): CreateOperation {
+export function creation(path: string, kind: Partial<CreateOperation> = {}): CreateOperation {
   return { type: "create", path, data: empty, ephemeral: false, sequential: false, parents: false, ...kind };
 }
 
-export async function openBare(kit: Kit, sessionTimeoutMs: number): Promise<Bare> {
+/** With `during`, which is called as soon as the opening has begun. */
+export async function openBare(
+  kit: Kit,
+  sessionTimeoutMs: number,
+  during: (client: TestClient) => Promise<void> = async () => {},
+): Promise<Bare> {
   const client = await kit.testClient();
   let over = false;
-  const session = await client.backend.open({
+  let disconnected = false;
+  const opening = client.backend.open({
     namespace: kit.namespace,
     sessionTimeoutMs,
     connectTimeoutMs: 10_000,
     signal: new AbortController().signal,
     observer: {
-      disconnected: () => {},
+      disconnected: () => {
+        disconnected = true;
+      },
       ended: () => {
         over = true;
       },
     },
   });
+  const [session] = await Promise.all([opening, during(client)]);
   kit.onCleanup(async () => session.abandon());
-  return { session, client, isOver: () => over };
+  return { session, client, isOver: () => over, wasDisconnected: () => disconnected };
 }
 
 /** Opens one that holds the ephemeral node /bare and a place in /line, beside a persistent /target. */
@@ -83,6 +94,8 @@ export async function refusesEverything(kit: Kit, bare: BareSession, observer: K
   await refused(kit, bare, "standing in line", () =>
     session.enqueue("/line", { label: "latch", data: empty }, nearest),
   );
+  // Or who waits there would take the removal of its entry for somebody's doing (LEAD-8).
+  await refused(kit, bare, "asking whether its entry stands", () => session.standing(ticket, nearest));
   const target = await observer.coordinator.get("/target", { linearizable: true });
   deepStrictEqual([text(target?.data), target?.version], ["early", 0]);
   const names = (await observer.coordinator.children("/", { linearizable: true })).map(({ name }) => name);
@@ -103,6 +116,7 @@ async function refused(
       () => undefined,
       (reason: unknown) => reason,
     );
+    ok(error !== undefined, `${what} of a dead session was answered, and not refused`);
     ok(ConclaveError.is(error), `${what} of a dead session: ${String(error)}`);
     if (error.code === "CONNECTION_LOST") return isOver();
     ok(codes.includes(error.code), `${what} of a dead session: ${error.code}, ${error.message}`);

@@ -1,5 +1,6 @@
 import type { Suite } from "../suite.js";
 import { traits } from "../traits/index.js";
+import { backendAlone } from "./backend-alone.js";
 import { barrier } from "./barrier.js";
 import { config } from "./config.js";
 import { counter } from "./counter.js";
@@ -53,6 +54,7 @@ export const allSuites: readonly Suite[] = [
   transactions,
   sessions,
   sessionLoss,
+  backendAlone,
   stoppedProcess,
   outcomes,
   givenUp,

@@ -226,6 +226,32 @@ export const outcomes = suite("outcomes", (test) => {
 
   test(
     "OUT-3",
+    "a transaction that makes a sequential node, and whose reply was lost, is applied once, with all its results",
+    { needs: ["link"], when: ({ transactions }) => transactions },
+    async (kit) => {
+      const [{ session, link }, observer] = [await kit.client(steady(kit)), await kit.client(steady(kit))];
+      await session.create("/queue");
+      await session.create("/set");
+      await link.dropNextReply();
+      const both = session.transaction([
+        { type: "create", path: "/queue/n-", data: "mine", sequential: true },
+        { type: "set", path: "/set", data: "once" },
+      ]);
+      const [created, set] = await kit.within("the transaction", 2 * session.timeoutMs, both);
+      const { coordinator } = observer;
+      const found = await coordinator.childNodes("/queue", { linearizable: true });
+      const stored = await coordinator.get("/set", { linearizable: true });
+      deepStrictEqual(
+        found.map(({ node, sequence }) => ({ path: node.path, sequence })),
+        [created],
+      );
+      deepStrictEqual(set, { version: 1, modRevision: stored?.modRevision });
+      deepStrictEqual([stored?.version, text(stored?.data)], [1, "once"]);
+    },
+  );
+
+  test(
+    "OUT-3",
     "a create that would not have succeeded is not taken for one whose reply was lost",
     {
       needs: ["link"],

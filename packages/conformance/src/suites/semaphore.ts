@@ -153,6 +153,34 @@ function underFaults(test: Define): void {
 
   test(
     "SEM-2",
+    "who learns late that it stands, and then holds, is not waited for as one that waits",
+    { needs: ["link"], timeouts: 20 },
+    async (kit) => {
+      const late = await kit.client(steady(kit));
+      const [a, b, next] = (await clients(kit, 3)) as [KitClient, KitClient, KitClient];
+      const first = await of(a, 2).acquire();
+      const second = await of(b, 2).acquire();
+      await late.link.blackHole("replies");
+      const acquiring = of(late, 2).acquire();
+      acquiring.catch(() => {});
+      await childrenAre(kit, a, path, 3);
+      await late.link.refuse();
+      const behind = await joinAt(kit, next, 2, 4);
+      await first.release();
+      await late.link.heal();
+      const permit = await kit.within("the permit of which the reply was lost", soonMs(kit), acquiring);
+      await second.release();
+      await kit.within(
+        "the turn of the one behind, whose ticket `followed` was about",
+        soonMs(kit),
+        behind.turn,
+      );
+      assert.ok(permit.isHeld);
+    },
+  );
+
+  test(
+    "SEM-2",
     "those behind one who loses its session while it waits go on",
     { needs: ["link"], timeouts: 20 },
     async (kit) => {

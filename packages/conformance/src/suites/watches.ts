@@ -168,6 +168,63 @@ export const watches = suite("watches", (test) => {
     }
   });
 
+  test("WATCH-2", "children that come and go without a pause are shown as they end", async (kit) => {
+    const [{ session: writer }, { session }] = [await kit.client(steady(kit)), await kit.client(steady(kit))];
+    await writer.create("/w");
+    const names = follow(kit, session.watchChildren("/w"));
+    const nodes = follow(kit, session.watchChildNodes("/w"));
+    for (const round of range(12)) {
+      // Not waited for one by one: what is reported of one must not overtake what was reported before.
+      const changes = range(7 + (round % 2)).map((step) =>
+        step % 2 === 0 ? writer.create("/w/child", String(step)) : writer.delete("/w/child"),
+      );
+      await Promise.allSettled(changes);
+      const stored = await writer.childNodes("/w", { linearizable: true });
+      const revision = stored[0]?.node.createRevision;
+      const shown = `round ${round}, ${revision === undefined ? "no child" : `the child of revision ${revision}`}`;
+      await seen(kit, `${shown}, by name`, names, (found) => found?.length === stored.length);
+      await seen(kit, shown, nodes, (found) => found?.[0]?.node.createRevision === revision);
+      // What comes late would come now.
+      await kit.sleep(kit.target.sessionTimeoutMs / 20);
+      assert.equal(
+        names.last?.length,
+        stored.length,
+        `${shown}: the watch of names went on to something else`,
+      );
+      assert.equal(
+        nodes.last?.length,
+        stored.length,
+        `${shown}: the watch of nodes went on to something else`,
+      );
+      if (revision !== undefined) await writer.delete("/w/child");
+    }
+  });
+
+  test("WATCH-2", "a node and its child that one commit makes, or removes, are both shown", async (kit) => {
+    const [{ session: writer, coordinator }, { session }] = [await kit.client(), await kit.client()];
+    const names = follow(kit, session.watchChildren("/w"));
+    const nodes = follow(kit, session.watchChildNodes("/w"));
+    const both = async (what: string, count: number | undefined) => {
+      await seen(kit, `${what}, by name`, names, (found) => found?.length === count);
+      await seen(kit, what, nodes, (found) => found?.length === count);
+    };
+    await both("no parent", undefined);
+    for (const round of range(3)) {
+      await writer.create("/w/child", String(round), { parents: true });
+      await both("the child that was made with its parent", 1);
+      if (coordinator.capabilities.transactions) {
+        await writer.transaction([
+          { type: "delete", path: "/w/child" },
+          { type: "delete", path: "/w" },
+        ]);
+      } else {
+        await writer.delete("/w/child");
+        await writer.delete("/w");
+      }
+      await both("that parent and child are gone", undefined);
+    }
+  });
+
   test("WATCH-3", "a slow reader costs bounded memory: reading late gives the latest only", async (kit) => {
     const [{ session: writer }, { session }] = [await kit.client(steady(kit)), await kit.client(steady(kit))];
     await writer.create("/w");

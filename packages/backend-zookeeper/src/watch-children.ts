@@ -19,6 +19,8 @@ export abstract class ChildrenWatch<C extends Child> extends WatchLoop {
   protected reported: "nothing" | "missing" | "children" = "nothing";
   #watchesDirectory = false;
   #listingOutdated = true;
+  /** By the latest listing the parent does not exist. What is heard of children after that is older. */
+  #isMissing = false;
   /**
    * What has last happened to children since a listing was asked for: whether they are there. It is acted upon after the
    * listing, which may be older than that, or newer than all but the last of it.
@@ -60,8 +62,10 @@ export abstract class ChildrenWatch<C extends Child> extends WatchLoop {
         await this.#missing(connection);
         return;
       }
+      this.#isMissing = false;
       this.listed(new Set(names));
     }
+    if (this.#isMissing) return;
     this.catchUp();
     if (!this.stopped) await this.update(connection);
   }
@@ -105,6 +109,7 @@ export abstract class ChildrenWatch<C extends Child> extends WatchLoop {
   }
 
   async #missing(connection: Connection): Promise<void> {
+    this.#isMissing = true;
     this.#happened.clear();
     this.clear();
     if (this.reported !== "missing") {

@@ -1,7 +1,7 @@
 import { expireSession } from "@conclave/backend-zookeeper/testing";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { startFrameProxy } from "./frame-proxy.js";
-import { collect, create, openSession, setUpProxied } from "./support.js";
+import { collect, create, openSession, setUpProxied, until } from "./support.js";
 
 const at = setUpProxied();
 
@@ -23,7 +23,7 @@ test("SES-7 a black hole shorter than the timeout costs neither the session nor 
   await session.commit([create("/watched", { ephemeral: true })], undefined);
   const sink = collect();
   session.watchNode("/watched", sink);
-  await vi.waitUntil(() => sink.states.length === 1);
+  await until(() => sink.states.length === 1);
   await session.renew(1_500);
   at.proxy.blackHole();
   await expect(session.renew(500)).rejects.toMatchObject({ code: "CONNECTION_LOST" });
@@ -33,7 +33,7 @@ test("SES-7 a black hole shorter than the timeout costs neither the session nor 
   );
   at.proxy.heal();
   await session.renew(1_000);
-  await vi.waitUntil(() => sink.states.at(-1)?.version === 1);
+  await until(() => sink.states.at(-1)?.version === 1);
   expect(ends).toEqual([]);
 });
 
@@ -80,7 +80,7 @@ async function sessionsOfServer(): Promise<string> {
 test("without contact calls reject at once, not applied, and nothing is sent later", async () => {
   const { session, disconnections } = await openSession(at.proxy.url);
   await at.proxy.refuse();
-  await vi.waitUntil(() => disconnections.length === 1);
+  await until(() => disconnections.length === 1);
   const notApplied = { code: "CONNECTION_LOST", outcome: "not-applied" };
   await expect(session.commit([create("/never")], undefined)).rejects.toMatchObject(notApplied);
   await expect(session.commit([create("/never", { ephemeral: true })], undefined)).rejects.toMatchObject(
@@ -132,7 +132,7 @@ test("SES-4 a session that was ended at the server is reported once and stays en
   await expireSession(at.server.url, session.id);
   expect(await other.get("/victim", { linearizable: true })).toBeUndefined();
   await at.proxy.accept();
-  await vi.waitUntil(() => ends.length === 1);
+  await until(() => ends.length === 1);
   await expect(session.renew(1_000)).rejects.toMatchObject({ code: "SESSION_LOST" });
   await expect(session.commit([create("/victim")], undefined)).rejects.toMatchObject({
     code: "SESSION_LOST",

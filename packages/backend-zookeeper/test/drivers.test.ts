@@ -1,9 +1,9 @@
 import { startZooKeeper, type TestServer } from "@conclave/test-servers";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { ConnectOptions, Driver } from "../src/driver.js";
 import { nativeDriver } from "../src/native-driver.js";
 import { typescriptDriver } from "../src/typescript-driver.js";
-import { bytes, provableDrivers } from "./support.js";
+import { bytes, provableDrivers, until } from "./support.js";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -72,7 +72,7 @@ describe.each(provableDrivers())("%s driver", (name) => {
     const { connection } = await connect(driver);
     await connection.create({ path: `/zxid-${name}`, ...persistent });
     const stat = await connection.exists(`/zxid-${name}`, { watch: false });
-    await vi.waitUntil(() => connection.lastZxid >= (stat?.czxid ?? 0n));
+    await until(() => connection.lastZxid >= (stat?.czxid ?? 0n));
   });
 
   test("one deletion ends the watches of both kinds that stand", async () => {

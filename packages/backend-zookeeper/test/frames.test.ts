@@ -1,7 +1,7 @@
 import { spawnNode, startZooKeeper, type TestServer } from "@conclave/test-servers";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { type FrameProxy, Opcode, startFrameProxy } from "./frame-proxy.js";
-import { bytes, create, nearest, openSession, remove, usedDriver } from "./support.js";
+import { bytes, create, nearest, openSession, remove, until, usedDriver } from "./support.js";
 
 /* What happens between two frames, or within one. */
 
@@ -32,7 +32,7 @@ test("LEAD-1 an entry that is deleted while its place is read is not there, and 
   proxy.onRequest = async ({ opcode, previous }) => {
     if (!deleted && opcode === Opcode.getChildren && previous === Opcode.exists) {
       deleted = true;
-      await vi.waitUntil(() => seen);
+      await until(() => seen);
       await other.commit([remove(ticket.path)], undefined);
     }
     return "forward" as const;
@@ -78,7 +78,7 @@ test("LEAD-4 a guarded create that has to be sent again is refused when its entr
   };
   const creating = session.commit([create("/guarded/item-", { sequential: true })], ticket);
   const refused = expect(creating).rejects.toMatchObject({ code: "NOT_HELD" });
-  await vi.waitUntil(() => disconnections.length === 1);
+  await until(() => disconnections.length === 1);
   await other.commit([remove(ticket.path)], undefined);
   proxy.refusing = false;
   await refused;

@@ -1,7 +1,7 @@
 import { startZooKeeper, type TestServer } from "@conclave/test-servers";
-import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { Opcode, startFrameProxy } from "./frame-proxy.js";
-import { bytes, create, nearest, openSession, remove, text } from "./support.js";
+import { bytes, create, nearest, openSession, remove, text, until } from "./support.js";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -71,7 +71,7 @@ test("INTEROP-1 an empty parent that is deleted while it is joined, as the serve
   proxy.onRequest = async ({ bytes: frame, opcode }) => {
     if (opcode === Opcode.ping) return "forward" as const;
     // Requests come together; each is looked at when those before it have been done.
-    await vi.waitUntil(() => answered === asked);
+    await until(() => answered === asked);
     asked += 1;
     const path = opcode === Opcode.create ? frame.toString("latin1") : "";
     // The entry's create, or that of its parent: what is above it goes just before, several times over.

@@ -2,9 +2,9 @@ import { connect } from "@conclave/api";
 import type { Operation } from "@conclave/api/backend";
 import { zookeeper } from "@conclave/backend-zookeeper";
 import { startZooKeeper, type TestServer } from "@conclave/test-servers";
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { type FrameProxy, Opcode, startFrameProxy } from "./frame-proxy.js";
-import { bytes, create, nearest, openSession, remove, SESSION_TIMEOUT_MS, set } from "./support.js";
+import { bytes, create, nearest, openSession, remove, SESSION_TIMEOUT_MS, set, until } from "./support.js";
 
 /* What calls cost on the TypeScript driver: requests, and round trips, which are requests that wait for the reply to another. */
 
@@ -173,6 +173,6 @@ describe("renewals", () => {
     proxy.onRequest = () => "drop";
     await expect(session.renew(200)).rejects.toMatchObject({ code: "CONNECTION_LOST" });
     proxy.onRequest = () => "forward";
-    await vi.waitUntil(() => session.renew(1_000).then(() => true));
+    await until(() => session.renew(1_000).then(() => true));
   });
 });

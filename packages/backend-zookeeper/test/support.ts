@@ -7,7 +7,7 @@ import {
   startZooKeeper,
   type TestServer,
 } from "@conclave/test-servers";
-import { afterAll, afterEach, beforeAll, beforeEach, onTestFinished, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, onTestFinished, test, vi } from "vitest";
 
 export { bytes, create, nearest, remove, set } from "@conclave/test-servers/spi";
 
@@ -131,4 +131,9 @@ export function collectChildren<C extends Child>(): ChildrenCollected<C> {
     },
     failed: (error) => failures.push(error),
   };
+}
+
+/** Waits for what comes at once on an idle machine. */
+export async function until(condition: () => unknown): Promise<void> {
+  await vi.waitUntil(condition, { timeout: 10_000, interval: 5 });
 }

@@ -7,9 +7,9 @@ import {
   startZooKeeper,
   type TestServer,
 } from "@conclave/test-servers";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { startOldServer } from "./old-server.js";
-import { bytes, collect, create, openSession, provableDrivers, remove, set, text } from "./support.js";
+import { bytes, collect, create, openSession, provableDrivers, remove, set, text, until } from "./support.js";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -61,7 +61,7 @@ describe.each(settings.filter(({ driver }) => drivers.includes(driver)))("$name"
     await writer.commit([create("/busy")], undefined);
     const sink = collect();
     watcher.session.watchNode("/busy", sink);
-    await vi.waitUntil(() => sink.states.length > 0);
+    await until(() => sink.states.length > 0);
 
     const change = (count: number) =>
       Promise.all(Array.from({ length: count }, () => writer.commit([set("/busy", "x")], undefined)));
@@ -72,12 +72,12 @@ describe.each(settings.filter(({ driver }) => drivers.includes(driver)))("$name"
       await change(1_000);
       await proxy.accept();
       await watcher.session.renew(2_000);
-      await vi.waitUntil(() => sink.states.length > seen);
+      await until(() => sink.states.length > seen);
       await change(250);
     }
     const last = await writer.commit([set("/busy", "last")], undefined);
 
-    await vi.waitUntil(() => text(sink.states.at(-1)?.data) === "last");
+    await until(() => text(sink.states.at(-1)?.data) === "last");
     const versions = sink.states.map((node) => node?.version ?? -1);
     expect(versions).toEqual([...versions].sort((a, b) => a - b));
     expect(versions.at(-1)).toBe(3_001);
@@ -92,18 +92,18 @@ describe.each(settings.filter(({ driver }) => drivers.includes(driver)))("$name"
     const { session: writer } = await open(hosts);
     const sink = collect();
     watcher.session.watchNode("/comes", sink);
-    await vi.waitUntil(() => sink.states.length === 1);
+    await until(() => sink.states.length === 1);
     expect(sink.states).toEqual([undefined]);
 
     await writer.commit([create("/comes")], undefined);
-    await vi.waitUntil(() => sink.states.at(-1)?.version === 0);
+    await until(() => sink.states.at(-1)?.version === 0);
     await proxy.refuse();
     await writer.commit([remove("/comes")], undefined);
     await writer.commit([create("/comes", { data: bytes("again") })], undefined);
     await proxy.accept();
-    await vi.waitUntil(() => text(sink.states.at(-1)?.data) === "again");
+    await until(() => text(sink.states.at(-1)?.data) === "again");
     await writer.commit([remove("/comes")], undefined);
-    await vi.waitUntil(() => sink.states.at(-1) === undefined);
+    await until(() => sink.states.at(-1) === undefined);
   });
 
   test("any number of watches on one node, also cancelled ones, are one watch of the server", async () => {
@@ -115,14 +115,14 @@ describe.each(settings.filter(({ driver }) => drivers.includes(driver)))("$name"
     for (let i = 0; i < 50; i++) {
       const sink = collect();
       const stop = session.watchNode("/shared", sink);
-      await vi.waitUntil(() => sink.states.length > 0);
+      await until(() => sink.states.length > 0);
       stop();
     }
     expect(await watchesAtServer()).toBe(before + 1);
 
     // It fires, once, for those who still watch, and stands again.
     await session.commit([set("/shared", "1")], undefined);
-    await vi.waitUntil(() => kept.states.at(-1)?.version === 1);
+    await until(() => kept.states.at(-1)?.version === 1);
     expect(await watchesAtServer()).toBe(before + 1);
   });
 
@@ -159,13 +159,13 @@ describe.each(settings.filter(({ driver }) => drivers.includes(driver)))("$name"
       failed: (error) => expect.unreachable(error.message),
     });
     const shows = (expected: Record<string, string> | undefined) =>
-      vi.waitUntil(() => {
+      until(() => {
         const now = view && [...view].map(([name, node]) => `${name}=${text(node.data)}`).sort();
         const wanted = expected && Object.entries(expected).map(([name, value]) => `${name}=${value}`);
         return JSON.stringify(now) === JSON.stringify(wanted);
       });
 
-    await vi.waitUntil(() => snapshots === 1);
+    await until(() => snapshots === 1);
     await shows(undefined);
     await writer.commit([create("/members")], undefined);
     await shows({});
@@ -209,9 +209,8 @@ describe.each(settings.filter(({ driver }) => drivers.includes(driver)))("$name"
       removed: (name) => view?.delete(name),
       failed: (error) => expect.unreachable(error.message),
     });
-    const shows = (...expected: string[]) =>
-      vi.waitUntil(() => view && [...view].sort().join() === expected.join());
-    await vi.waitUntil(() => reports === 1);
+    const shows = (...expected: string[]) => until(() => view && [...view].sort().join() === expected.join());
+    await until(() => reports === 1);
     await session.commit([create("/names/a", { parents: true })], undefined);
     await shows("a");
     await session.commit([create("/names/b")], undefined);
@@ -220,7 +219,7 @@ describe.each(settings.filter(({ driver }) => drivers.includes(driver)))("$name"
     await session.commit([remove("/names/b")], undefined);
     await shows();
     await session.commit([remove("/names")], undefined);
-    await vi.waitUntil(() => view === undefined);
+    await until(() => view === undefined);
     await session.commit([create("/names/c", { parents: true })], undefined);
     await shows("c");
   });
@@ -237,12 +236,12 @@ test.each(drivers)(
     await session.commit([create("/kept", { ephemeral: true })], undefined);
     const sink = collect();
     session.watchNode("/kept", sink);
-    await vi.waitUntil(() => sink.states.length === 1);
+    await until(() => sink.states.length === 1);
     await remoteControl(own.control).restart();
     await session.renew(10_000);
     expect((await session.get("/kept", { linearizable: true }))?.ephemeralOwner).toBe(session.id);
     await session.commit([set("/kept", "after")], undefined);
-    await vi.waitUntil(() => text(sink.states.at(-1)?.data) === "after");
+    await until(() => text(sink.states.at(-1)?.data) === "after");
     expect(ends).toEqual([]);
   },
 );

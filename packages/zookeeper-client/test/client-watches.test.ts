@@ -2,7 +2,7 @@ import { getEventListeners } from "node:events";
 import { startZooKeeper, type TestServer } from "@conclave/test-servers";
 import type { ClientState, StreamEvent, WatchEvent } from "@conclave/zookeeper-client";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { nothing, openClient, proxied, shown, take } from "./support.js";
+import { nothing, openClient, proxied, shown, take, until } from "./support.js";
 
 /* Watches of a client, over however many connections. */
 
@@ -33,13 +33,13 @@ describe("after a disconnection", () => {
     await other.delete("/d/deleted");
     await other.create("/d/new", nothing);
     await between.accept();
-    await vi.waitUntil(() => events.length >= 4);
+    await until(() => events.length >= 4);
     expect([...shown(events)].sort()).toEqual(
       ["changed /d/during", "children /d", "created /d/new", "deleted /d/deleted"].sort(),
     );
     await client.sync("/");
     await other.setData("/d/after", nothing);
-    await vi.waitUntil(() => events.length >= 5);
+    await until(() => events.length >= 5);
     expect(shown(events).at(-1)).toBe("changed /d/after");
     expect(await take(streams[0], 2)).toMatchObject([{ type: "gap" }, { type: "changed", path: "/d/after" }]);
     expect((await streams[1].next()).value).toEqual({ type: "gap" });
@@ -86,7 +86,7 @@ describe("after a disconnection", () => {
     await between.accept();
     // The server sets the watch again, which fires, but neither arrives.
     await between.dropReply({ request: (chunk) => chunk.includes("/twice") }).catch(() => {});
-    await vi.waitUntil(() => events.length > 0);
+    await until(() => events.length > 0);
     expect(shown(events)).toEqual(["changed /twice"]);
   });
 });
@@ -136,7 +136,7 @@ describe("streams", () => {
 
       await arm();
       await between.refuse();
-      await vi.waitUntil(() => client.state === "suspended");
+      await until(() => client.state === "suspended");
       await between.accept();
       await client.sync("/");
       await change();

@@ -1,6 +1,6 @@
 import { startZooKeeper, type TestServer } from "@conclave/test-servers";
 import { type ClientState, connect, type WatchEvent } from "@conclave/zookeeper-client";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   bytes,
   nothing,
@@ -11,6 +11,7 @@ import {
   shown,
   take,
   uncaughtBy,
+  until,
 } from "./support.js";
 
 let server: TestServer;
@@ -79,7 +80,7 @@ describe("a session", () => {
     const id = client.sessionId;
     await client.create("/mine", nothing, { ephemeral: true });
     await between.refuse();
-    await vi.waitUntil(() => client.state === "suspended");
+    await until(() => client.state === "suspended");
     const waiting = client.exists("/mine");
     await between.accept();
     expect((await waiting)?.ephemeralOwner).toBe(id);
@@ -100,7 +101,7 @@ describe("a session", () => {
     const stream = await client.watch("/");
     const ended = stream.next();
     await between.refuse();
-    await vi.waitUntil(() => client.state === "suspended");
+    await until(() => client.state === "suspended");
     const waiting = client.exists("/");
     await expect(waiting).rejects.toMatchObject({ code: "SESSIONEXPIRED" });
     await expect(ended).rejects.toMatchObject({ code: "SESSIONEXPIRED" });
@@ -115,14 +116,14 @@ describe("a session", () => {
     const client = await openClient(server.url, { sessionTimeoutMs: 1_000, stateChanged });
     await client.create("/slept", nothing, { ephemeral: true });
     // Long enough for the server, too, on a machine that has other things to do.
-    const until = performance.now() + 4 * client.sessionTimeoutMs;
-    while (performance.now() < until) {
+    const awakeAtMs = performance.now() + 4 * client.sessionTimeoutMs;
+    while (performance.now() < awakeAtMs) {
       // The event loop stands still.
     }
     await expect(client.setData("/slept", nothing)).rejects.toMatchObject({
       code: expect.stringMatching(/CONNECTION_LOST|SESSIONEXPIRED/),
     });
-    await vi.waitUntil(() => client.state === "lost");
+    await until(() => client.state === "lost");
     expect(states).toEqual(["connected", "suspended", "lost"]);
     const other = await openClient(server.url);
     expect(await other.exists("/slept")).toBeUndefined();
@@ -149,7 +150,7 @@ describe("a session", () => {
       const gone = both.find(({ connections }) => connections > 0) ?? both[0];
       await gone.refuse();
       // It may be back before one looks.
-      await vi.waitUntil(() => states.filter((state) => state === "suspended").length > i);
+      await until(() => states.filter((state) => state === "suspended").length > i);
       const order: number[] = [];
       const asked = [0, 1, 2].map((n) =>
         client.setData("/moving", bytes(String(n))).then(() => order.push(n)),
@@ -175,11 +176,11 @@ describe("a session", () => {
     set = (name) =>
       client.setData("/order", bytes(name)).then(({ version }) => order.push(`${version} ${name}`));
     await between.refuse();
-    await vi.waitUntil(() => client.state === "suspended");
+    await until(() => client.state === "suspended");
     const waiting = [set("first"), set("second")];
     await between.accept();
     await Promise.all(waiting);
-    await vi.waitUntil(() => order.length === 3);
+    await until(() => order.length === 3);
     expect([...order].sort()).toEqual(["1 first", "2 second", "3 at the news"]);
   });
 
@@ -187,7 +188,7 @@ describe("a session", () => {
     const between = await proxied(server);
     const client = await openClient(between.url, { limits: { maxPendingRequests: 2 } });
     await between.refuse();
-    await vi.waitUntil(() => client.state === "suspended");
+    await until(() => client.state === "suspended");
     const waiting = [client.exists("/"), client.exists("/")];
     await expect(client.exists("/")).rejects.toMatchObject({ code: "QUEUE_FULL", outcome: "not-sent" });
     await between.accept();
@@ -212,10 +213,10 @@ describe("a session", () => {
       await client.getData("/thrower", { watch });
       await client.getData("/thrower", { watch: (event) => events.push(event) });
       await between.refuse();
-      await vi.waitUntil(() => states.includes("suspended"));
+      await until(() => states.includes("suspended"));
       await between.accept();
       await client.setData("/thrower", nothing);
-      await vi.waitUntil(() => events.length > 0);
+      await until(() => events.length > 0);
       await client.close();
     });
     const told = thrown.map((error) => (error instanceof Error ? error.message : error));

@@ -1,7 +1,7 @@
 import type { ClientState } from "@conclave/zookeeper-client";
 import { expect, test, vi } from "vitest";
 import { fakeServer, granted, onPackets } from "./fake-server.js";
-import { openClient } from "./support.js";
+import { openClient, until } from "./support.js";
 
 test("a server that takes longer to answer than its first share of the timeout is reached all the same", async () => {
   const sessionTimeoutMs = 6_000;
@@ -31,11 +31,11 @@ test("a client that is closed while it connects again settles all, and leaves no
   });
   const client = await openClient(`${server.host}:${server.port}`);
   for (const socket of server.sockets) socket.destroy();
-  await vi.waitUntil(() => client.state === "suspended" && server.sockets.size === 1);
+  await until(() => client.state === "suspended" && server.sockets.size === 1);
   const waiting = client.exists("/");
   await Promise.all([
     client.close(),
     expect(waiting).rejects.toMatchObject({ code: "CLOSED", outcome: "not-sent" }),
   ]);
-  await vi.waitUntil(() => server.sockets.size === 0);
+  await until(() => server.sockets.size === 0);
 });

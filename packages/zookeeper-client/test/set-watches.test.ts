@@ -1,7 +1,7 @@
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { batchesOf } from "../src/set-watches.js";
 import { fakeServer, framed, granted, onPackets, reply } from "./fake-server.js";
-import { openClient } from "./support.js";
+import { openClient, until } from "./support.js";
 
 const none = { data: [], exist: [], child: [], persistent: [], recursive: [] };
 const SET_WATCHES = 101;
@@ -45,7 +45,7 @@ test("watches of a batch that was not confirmed are set again as of before, not 
   const paths = Array.from({ length: 1_000 }, (_, i) => `/${"x".repeat(100)}${i}`);
   await Promise.all(paths.map((path) => client.getData(path, { watch: () => {} })));
   for (const socket of server.sockets) socket.destroy();
-  await vi.waitUntil(() => (since[2]?.length ?? 0) >= 3);
+  await until(() => (since[2]?.length ?? 0) >= 3);
   expect(since[1]?.slice(0, 2)).toEqual([10n, 10n]);
   expect(new Set(since[2])).toEqual(new Set([10n]));
 });

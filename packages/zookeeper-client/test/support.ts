@@ -9,7 +9,7 @@ import {
   type StreamEvent,
   type WatchEvent,
 } from "@conclave/zookeeper-client";
-import { onTestFinished } from "vitest";
+import { onTestFinished, vi } from "vitest";
 
 export const SESSION_TIMEOUT_MS = 4_000;
 
@@ -96,4 +96,9 @@ export const nothing = new Uint8Array(0);
 
 export function shown(events: readonly WatchEvent[]): readonly string[] {
   return events.map(({ type, path }) => `${type} ${path}`);
+}
+
+/** Waits for what comes at once on an idle machine. */
+export async function until(condition: () => unknown): Promise<void> {
+  await vi.waitUntil(condition, { timeout: 10_000, interval: 5 });
 }

@@ -40,7 +40,7 @@ export function setUpEcho(): Echo {
   });
   afterEach(async () => {
     await proxy.close();
-    await vi.waitFor(() => expect(sockets.size).toBe(0));
+    await until(() => expect(sockets.size).toBe(0));
   });
 
   return {

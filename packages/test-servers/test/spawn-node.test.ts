@@ -17,7 +17,7 @@ afterEach(async () => {
 describe("output", () => {
   it("is collected by line, with args and environment given", async () => {
     expect(await child.line(/started/)).toBe("started with one two and green");
-    await vi.waitFor(() => expect(child.stderr).toEqual(["a complaint"]));
+    await vi.waitFor(() => expect(child.stderr).toEqual(["a complaint"]), { timeout: 10_000 });
     expect(child.stdout).toHaveLength(1);
   });
 

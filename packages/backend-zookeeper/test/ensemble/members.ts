@@ -1,5 +1,6 @@
-import { addonMissing, type ZooKeeperEnsemble } from "@conclave/test-servers";
+import type { ZooKeeperEnsemble } from "@conclave/test-servers";
 import { expect, onTestFinished, test } from "vitest";
+import { provableDrivers } from "../support.js";
 import {
   controlOf,
   eventually,
@@ -18,11 +19,7 @@ const linearizable = { linearizable: true };
 
 /** One of the members fails, and the others go on. */
 export function memberCases(ensemble: () => ZooKeeperEnsemble): void {
-  const missing = addonMissing();
-  if (missing !== undefined) test.skip(`the native driver [not proven here: ${missing}]`, () => {});
-  const drivers = missing === undefined ? (["typescript", "native"] as const) : (["typescript"] as const);
-
-  test.each(drivers)(
+  test.each(provableDrivers())(
     "SES-7 the follower of a session is killed: the session goes on at another member, with its nodes and watches; %s driver",
     { timeout },
     async (driver) => {
